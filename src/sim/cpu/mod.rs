@@ -1,0 +1,1 @@
+//! The reference kernels, one a file, on plain slices.
