@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// A cell: `x` grows to the right, `y` downwards, both counted in cells from 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Pos {
     pub x: u16,
     pub y: u16,
