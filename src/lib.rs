@@ -10,3 +10,7 @@ pub mod game;
 /// Executes a tick: one kernel a file. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod sim;
+
+/// The wire protocol. Pure.
+#[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
+pub mod protocol;
