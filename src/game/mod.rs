@@ -4,4 +4,6 @@
 //! [`rng`]. It must never see a connection, a frame or a journal.
 
 pub mod catalog;
+pub mod item;
 pub mod rng;
+pub mod state;
