@@ -14,3 +14,7 @@ pub mod sim;
 /// The wire protocol. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod protocol;
+
+/// Ends connections: sessions, limits, routing. Pure.
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod gateway;
