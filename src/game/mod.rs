@@ -4,4 +4,5 @@
 //! [`rng`]. It must never see a connection, a frame or a journal.
 
 pub mod catalog;
+pub mod dungeon;
 pub mod rng;
