@@ -1,7 +1,7 @@
 //! What grows, crumbles and gathers on the ground, as a table.
 
 use super::character::Character;
-use super::grid::{Grid, SEALED, roll};
+use super::grid::{Grid, SEALED};
 use crate::game::catalog::Terrain;
 use crate::game::rng::Rng;
 
@@ -108,10 +108,4 @@ fn sow(grid: &mut Grid, row: &Patch, rng: &mut Rng) {
         edge = next;
         chance = chance.saturating_sub(row.spread.1);
     }
-}
-
-/// A cell of bare ground where a thing may stand without cutting the floor, or `None`.
-pub(super) fn bare(grid: &Grid, rng: &mut Rng, cells: &[usize]) -> Option<usize> {
-    let mut tries = (0..12).filter_map(|_| cells.get(roll(rng, cells.len())).copied());
-    tries.find(|&cell| grid.cells[cell] == Floor && grid.marks[cell] == 0)
 }
