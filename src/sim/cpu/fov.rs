@@ -145,16 +145,16 @@ struct Sector {
 #[derive(Clone, Copy, Default)]
 struct Slope {
     twice_column: i32,
-    depth: usize,
+    depth: i32,
 }
 
 impl Slope {
     /// The window's column at `depth`, rounded down after adding `add` / (2 * `self.depth`).
     #[inline(always)]
-    fn column(self, depth: usize, add: i32) -> usize {
-        let divisor = 2 * self.depth as i32;
-        let numerator = depth as i32 * self.twice_column + add + CENTRE as i32 * divisor;
-        ((numerator as u32 * RECIPROCALS[self.depth]) >> 20) as usize
+    fn column(self, depth: i32, add: i32) -> usize {
+        let divisor = 2 * self.depth;
+        let numerator = depth * self.twice_column + add + CENTRE as i32 * divisor;
+        ((numerator as u32 * RECIPROCALS[self.depth as usize]) >> 20) as usize
     }
 }
 
@@ -172,7 +172,9 @@ fn scan_quadrant(
     row_at: impl Fn(usize) -> usize,
 ) {
     // Sectors of a row have a wall between them: 25 at most.
-    let mut sectors = [Sector::default(); 32];
+    let mut lists = [[Sector::default(); 32]; 2];
+    let [sectors, next] = &mut lists;
+    let (mut sectors, mut next) = (sectors, next);
     sectors[0] = Sector {
         start: Slope { twice_column: -2, depth: 1 },
         end: Slope { twice_column: 2, depth: 1 },
@@ -180,11 +182,11 @@ fn scan_quadrant(
     let mut count = 1;
     for depth in 1..=radius {
         let row = row_at(depth);
-        let mut next = [Sector::default(); 32];
+        let depth = depth as i32;
         let mut next_count = 0;
         for sector in &sectors[..count] {
             let (start, end) = (sector.start, sector.end);
-            let (start_half, end_half) = (start.depth as i32, end.depth as i32);
+            let (start_half, end_half) = (start.depth, end.depth);
             // Cells that the sector touches by more than a corner, and cells whose centre it holds.
             let first = start.column(depth, start_half);
             let last = end.column(depth, end_half - 1);
@@ -212,7 +214,8 @@ fn scan_quadrant(
                 next_count += 1;
             }
         }
-        (sectors, count) = (next, next_count);
+        std::mem::swap(&mut sectors, &mut next);
+        count = next_count;
         if count == 0 {
             break;
         }

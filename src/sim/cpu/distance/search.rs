@@ -96,7 +96,7 @@ fn fill_with<L: Lanes>(
         }
     }
     for y in 0..height {
-        number_row(&mut out[y * width..][..width], scratch, y, height, digits);
+        number_row::<L>(&mut out[y * width..][..width], scratch, y, height, digits);
     }
 }
 
@@ -345,7 +345,13 @@ impl<L: Lanes, const WIDE: bool> Column<'_, L, WIDE> {
 
 /// Turns the binary digits of row `y` into numbers.
 #[inline(always)]
-fn number_row(out: &mut [u16], scratch: &Scratch, y: usize, height: usize, digits: usize) {
+fn number_row<L: Lanes>(
+    out: &mut [u16],
+    scratch: &Scratch,
+    y: usize,
+    height: usize,
+    digits: usize,
+) {
     for (i, cells) in out.chunks_mut(64).enumerate() {
         let (at, word) = (i / 4 * height + y, i % 4);
         let reached = scratch.passable[at][word] & !scratch.unseen[at][word];
@@ -353,19 +359,11 @@ fn number_row(out: &mut [u16], scratch: &Scratch, y: usize, height: usize, digit
             cells.fill(UNREACHED);
             continue;
         }
-        let mut numbers = [[0_u16; 16]; 4];
-        for (part, numbers) in numbers.iter_mut().enumerate() {
-            let spread = |word: u64, value: u16, numbers: &mut [u16; 16]| {
-                let bits = (word >> (16 * part)) as u16;
-                for (i, number) in numbers.iter_mut().enumerate() {
-                    *number |= if bits & 1 << i != 0 { value } else { 0 };
-                }
-            };
-            spread(!reached, UNREACHED, numbers);
-            for (k, plane) in scratch.digits[..digits].iter().enumerate() {
-                spread(plane[at][word], 1 << k, numbers);
-            }
+        let mut words = [0; u16::BITS as usize];
+        for (word_of, plane) in words.iter_mut().zip(&scratch.digits[..digits]) {
+            *word_of = plane[at][word];
         }
-        cells.copy_from_slice(&numbers.as_flattened()[..cells.len()]);
+        let numbers = L::numbers(!reached, &words[..digits]);
+        cells.copy_from_slice(&numbers[..cells.len()]);
     }
 }
