@@ -14,3 +14,7 @@ pub mod sim;
 /// The wire protocol. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod protocol;
+
+/// A player's side of a connection, as a state machine. Pure.
+#[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
+pub mod client;
