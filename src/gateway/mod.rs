@@ -1,7 +1,8 @@
 //! Ends connections: sessions, admission, rate limits, routing, resume.
 //!
 //! [`Gateway`] is a state machine: `handle_*` takes what happened with the time it happened at,
-//! [`Gateway::poll_output`] hands out what to do. It knows no rule of the game: commands and
+//! [`Gateway::poll_output`] hands out what to do. What zones are told gathers until
+//! [`Gateway::flush`], so that messages grow with zones, not with players. It knows no rule of the game: commands and
 //! frames pass through it as they are. It must never see `game`, `sim` or `zone`.
 
 mod bucket;
@@ -419,13 +420,17 @@ impl Gateway {
         }
     }
 
-    /// The next thing to do. Commands come last, one batch a zone: call it until `None` when a
-    /// batch of input has been handled.
+    /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front().or_else(|| {
-            let (zone, messages) = self.to_zones.pop_first()?;
-            Some(Output::ToZone { zone, messages })
-        })
+        self.outputs.pop_front()
+    }
+
+    /// Hands out what has gathered for the zones, as one batch a zone. To be called once before
+    /// each tick.
+    pub fn flush(&mut self) {
+        while let Some((zone, messages)) = self.to_zones.pop_first() {
+            self.outputs.push_back(Output::ToZone { zone, messages });
+        }
     }
 
     fn send(&mut self, id: ConnectionId, message: &ServerMessage) {

@@ -24,6 +24,7 @@ fn input(first: u32, count: usize) -> Vec<u8> {
 }
 
 fn outputs(gateway: &mut Gateway) -> Vec<Output> {
+    gateway.flush();
     std::iter::from_fn(|| gateway.poll_output()).collect()
 }
 
@@ -68,9 +69,9 @@ fn join(gateway: &mut Gateway, id: ConnectionId, character: u64) -> u64 {
 }
 
 fn closed_with(gateway: &mut Gateway, id: ConnectionId) -> Option<CloseReason> {
-    outputs(gateway).into_iter().find_map(|o| match o {
-        Output::Close { connection, reason } if connection == id => Some(reason),
-        _ => None,
+    outputs(gateway).into_iter().find_map(|output| {
+        let Output::Close { connection, reason } = output else { return None };
+        (connection == id).then_some(reason)
     })
 }
 
