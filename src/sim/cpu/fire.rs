@@ -1,7 +1,7 @@
 //! Fire: burns down, spreads to what is flammable beside it, and sets off methane.
 
 use super::activity::{Activity, Pass, Rows, Scratch, sweep};
-use super::noise;
+use super::{bits, noise};
 
 /// What the cells of a zone have to burn, a byte a cell.
 #[derive(Clone, Copy, Debug)]
@@ -106,8 +106,8 @@ impl<'a> Burn<'a> {
 
     /// Lists what happens to the cells of a block and lights those that catch fire.
     fn record(&mut self, cells: &mut [u8], first: usize, fates: &[u8; BLOCK]) {
-        for (i, &fate) in fates.iter().enumerate().filter(|(_, fate)| **fate != 0) {
-            let index = first + i;
+        for i in bits::ones(bits::pack_row(fates)) {
+            let (index, fate) = (first + i, fates[i]);
             let cell = u32::try_from(index).expect("a zone has fewer than 2^32 cells");
             if fate & BURNT_OUT != 0 {
                 self.events.burnt_out.push(cell);

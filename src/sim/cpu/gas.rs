@@ -19,7 +19,7 @@ pub fn step(
     tick: u64,
     dissipation: u8,
 ) -> u32 {
-    let mut flow = Flow { open, width: activity.width(), tick, dissipation, dissipated: 0 };
+    let mut flow = Flow::new(open, activity.width(), tick, dissipation);
     assert_eq!(open.len(), cells.len(), "both planes are of the same zone");
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
@@ -40,7 +40,7 @@ pub fn step_baseline(
     tick: u64,
     dissipation: u8,
 ) -> u32 {
-    let mut flow = Flow { open, width: activity.width(), tick, dissipation, dissipated: 0 };
+    let mut flow = Flow::new(open, activity.width(), tick, dissipation);
     assert_eq!(open.len(), cells.len(), "both planes are of the same zone");
     sweep(cells, activity, scratch, &mut flow);
     flow.dissipated
@@ -60,9 +60,16 @@ fn sweep_avx2(
 struct Flow<'a> {
     open: &'a [u8],
     width: usize,
-    tick: u64,
+    /// Key of this tick's random bytes.
+    key: u32,
     dissipation: u8,
     dissipated: u32,
+}
+
+impl<'a> Flow<'a> {
+    fn new(open: &'a [u8], width: usize, tick: u64, dissipation: u8) -> Self {
+        Self { open, width, key: noise::key(0, tick), dissipation, dissipated: 0 }
+    }
 }
 
 impl Pass for Flow<'_> {
@@ -94,29 +101,28 @@ impl Pass for Flow<'_> {
             cells[i] = cells[i].wrapping_sub(outflow).wrapping_add(inflow & here[i]);
         }
         if self.dissipation > 0 {
-            self.dissipated += dissipate(cells, first % self.width, y, self.tick, self.dissipation);
+            // A fixed random byte a column, turned by another one each row and tick: even over
+            // time for each cell and as cheap as a load and an addition.
+            let turn = (self.key.wrapping_add((y as u32).wrapping_mul(0x9e37_79b9)) >> 24) as u8;
+            self.dissipated += dissipate(cells, first % self.width, turn, self.dissipation);
         }
     }
 }
 
-/// Takes a unit from the cells whose turn it is.
+/// Takes a unit from the cells whose turn it is and returns how many did have one.
 #[inline(always)]
-fn dissipate(cells: &mut [u8], mut x: usize, y: usize, tick: u64, rate: u8) -> u32 {
-    // A fixed random byte a column, turned by a random byte a row and tick: even over time for
-    // each cell and as cheap as a load and an addition.
-    let turn = noise::bits(noise::key(y as u64, tick), 0) as u8;
-    let mut total = 0;
-    for block in cells.chunks_mut(32) {
-        let column = &COLUMNS[x..x + block.len()];
-        let mut hits = [0_u8; 32];
-        for ((cell, &column), hit) in block.iter_mut().zip(column).zip(&mut hits) {
-            *hit = u8::from(column.wrapping_add(turn) < rate) & u8::from(*cell > 0);
-            *cell -= *hit;
+fn dissipate(cells: &mut [u8], x: usize, turn: u8, rate: u8) -> u32 {
+    let columns = &COLUMNS[x..x + cells.len()];
+    // A row is at most 128 blocks long, so the bytes that count do not overflow.
+    let mut counts = [0_u8; 32];
+    for (cells, columns) in cells.chunks_mut(32).zip(columns.chunks(32)) {
+        for ((cell, &column), count) in cells.iter_mut().zip(columns).zip(&mut counts) {
+            let hit = u8::from(column.wrapping_add(turn) < rate) & u8::from(*cell > 0);
+            *cell -= hit;
+            *count += hit;
         }
-        total += hits.iter().map(|&hit| u32::from(hit)).sum::<u32>();
-        x += block.len();
     }
-    total
+    counts.iter().map(|&count| u32::from(count)).sum()
 }
 
 /// A random byte for each column of the widest plane.
