@@ -1,8 +1,8 @@
 //! Flee maps: walking downhill leads away from the goals, and out of dead ends while there is time.
 
+use super::UNREACHED;
 use super::search::Scratch;
-use super::{UNREACHED, neighbour};
-use crate::model::geometry::Direction;
+use crate::sim::cpu::bits;
 
 /// What a step costs in a flee map.
 pub const FLEE_COST: i32 = 5;
@@ -12,12 +12,14 @@ pub const FLEE_FACTOR: i32 = -6;
 /// The value of a cell that no goal reaches.
 pub const FLEE_UNREACHED: i32 = i32::MAX;
 
+/// Marks unreached cells while values are still going down: nothing is lower.
+const CLOSED: i32 = i32::MIN;
+
 /// Buffers of [`fill_flee`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buckets {
-    /// Reached cells in the order of their distance, and where each distance starts.
-    order: Vec<u32>,
-    starts: Vec<usize>,
+    /// Cells no neighbour of which is known to be farther away, and others, nearest first.
+    peaks: Vec<u32>,
     /// Cells by value modulo the number of rings: no value is further ahead than a step's cost.
     rings: [Vec<u32>; RINGS],
     settled: Vec<u32>,
@@ -28,85 +30,88 @@ const RINGS: usize = FLEE_COST as usize + 1;
 /// Fills `out` with the flee map of a finished distance map.
 ///
 /// A cell's value is the smallest `FLEE_FACTOR * distance(m) + FLEE_COST * steps(cell, m)` over all
-/// reached cells m: an exact minimum, hence unique. Planes as in [`super::fill`]; the outer border
-/// must be unreached.
-pub fn fill_flee(
-    out: &mut [i32],
-    distances: &[u16],
-    passable: &[u8],
-    width: usize,
-    scratch: &mut Scratch,
-) {
+/// reached cells m, with steps through reached cells only: an exact minimum, hence unique. The map
+/// is `width` cells wide and its outer border must be unreached, as [`super::fill`] leaves it.
+pub fn fill_flee(out: &mut [i32], distances: &[u16], width: usize, scratch: &mut Scratch) {
     assert_eq!(out.len(), distances.len(), "a map has one number a cell");
-    assert_eq!(passable.len(), distances.len(), "a plane has one byte a cell");
-    let buckets = &mut scratch.flee;
-    let farthest = sort_by_distance(distances, buckets);
+    let Buckets { peaks, rings, settled } = &mut scratch.flee;
     for (value, &distance) in out.iter_mut().zip(distances) {
-        *value =
-            if distance == UNREACHED { FLEE_UNREACHED } else { FLEE_FACTOR * i32::from(distance) };
+        let start = FLEE_FACTOR * i32::from(distance);
+        *value = if distance == UNREACHED { CLOSED } else { start };
     }
-    let Buckets { order, starts, rings, settled } = buckets;
-    for value in FLEE_FACTOR * i32::from(farthest)..=0 {
+    find_peaks(peaks, distances, width);
+    let lowest = peaks.last().map_or(0, |&cell| out[cell as usize]);
+    for value in lowest..=0 {
         let ring = value.rem_euclid(RINGS as i32) as usize;
         settled.clear();
         settled.append(&mut rings[ring]);
-        if value % FLEE_FACTOR == 0 {
-            let distance = (value / FLEE_FACTOR) as usize;
-            settled.extend_from_slice(&order[starts[distance]..starts[distance + 1]]);
+        // A value settles before its cell's own distance comes up if it has gone down.
+        while let Some(&cell) = peaks.last()
+            && FLEE_FACTOR * i32::from(distances[cell as usize]) == value
+        {
+            settled.push(cell);
+            peaks.pop();
         }
         let reached = value + FLEE_COST;
         let ring = &mut rings[reached.rem_euclid(RINGS as i32) as usize];
         for &cell in settled.iter() {
-            // Others have been lowered since they were listed.
             if out[cell as usize] == value {
-                lower_neighbours(out, passable, width, cell as usize, reached, ring);
+                lower_neighbours(out, width, cell as usize, reached, ring);
             }
         }
     }
     rings.iter_mut().for_each(Vec::clear);
+    for value in out.iter_mut() {
+        *value = if *value == CLOSED { FLEE_UNREACHED } else { *value };
+    }
 }
 
-/// Sorts the reached cells and returns the greatest distance.
-fn sort_by_distance(distances: &[u16], buckets: &mut Buckets) -> u16 {
-    let reached = || distances.iter().copied().filter(|&distance| distance != UNREACHED);
-    let farthest = reached().max().unwrap_or(0);
-    let Buckets { order, starts, .. } = buckets;
-    starts.clear();
-    starts.resize(usize::from(farthest) + 2, 0);
-    for distance in reached() {
-        starts[usize::from(distance) + 1] += 1;
-    }
-    for i in 1..starts.len() {
-        starts[i] += starts[i - 1];
-    }
-    order.clear();
-    order.resize(starts.last().copied().unwrap_or(0), 0);
-    for (cell, &distance) in (0_u32..).zip(distances) {
-        if distance != UNREACHED {
-            let start = &mut starts[usize::from(distance)];
-            order[*start] = cell;
-            *start += 1;
+/// Lists the cells that may keep their first value, by distance.
+///
+/// Any other has a neighbour one step farther away, which lowers it: 5 - 6 * (d + 1) < -6 * d.
+fn find_peaks(peaks: &mut Vec<u32>, distances: &[u16], width: usize) {
+    peaks.clear();
+    let height = distances.len() / width;
+    for y in 1..height.saturating_sub(1) {
+        let row = |y: usize| &distances[y * width..(y + 1) * width];
+        let (up, here, down) = (row(y - 1), row(y), row(y + 1));
+        for (block, cells) in here.chunks(64).enumerate() {
+            let from = block * 64;
+            let mut bytes = [0; 64];
+            for (i, &distance) in cells.iter().enumerate() {
+                let x = from + i;
+                let farther = distance.wrapping_add(1);
+                let hidden = up[x] == farther
+                    || down[x] == farther
+                    || here[x.saturating_sub(1)] == farther
+                    || here[(x + 1).min(width - 1)] == farther;
+                bytes[i] = u8::from(distance != UNREACHED && (!hidden || farther == UNREACHED));
+            }
+            let first = y * width + from;
+            peaks.extend(bits::ones(bits::pack_row(&bytes)).map(|i| (first + i) as u32));
         }
     }
-    // Each start has moved to the next one's place.
-    starts.rotate_right(1);
-    starts[0] = 0;
-    farthest
+    peaks.sort_unstable_by_key(|&cell| (distances[cell as usize], cell));
 }
 
-fn lower_neighbours(
-    out: &mut [i32],
-    passable: &[u8],
-    width: usize,
-    cell: usize,
-    reached: i32,
-    ring: &mut Vec<u32>,
-) {
-    for direction in Direction::ALL {
-        let Some(next) = neighbour(passable, width, cell, direction) else { continue };
-        if out[next] > reached && out[next] != FLEE_UNREACHED {
+/// Lowers what is above `reached` around `cell` to it.
+#[inline(always)]
+fn lower_neighbours(out: &mut [i32], width: usize, cell: usize, reached: i32, ring: &mut Vec<u32>) {
+    let mut lower = |next: usize, allowed: bool| {
+        let value = out[next];
+        if allowed & (value > reached) {
             out[next] = reached;
-            ring.push(u32::try_from(next).expect("a zone has fewer than 2^32 cells"));
+            ring.push(next as u32);
         }
-    }
+        value != CLOSED
+    };
+    let (north, south) = (cell - width, cell + width);
+    let north_open = lower(north, true);
+    let south_open = lower(south, true);
+    let east_open = lower(cell + 1, true);
+    let west_open = lower(cell - 1, true);
+    lower(north + 1, north_open & east_open);
+    lower(south + 1, south_open & east_open);
+    lower(south - 1, south_open & west_open);
+    lower(north - 1, north_open & west_open);
 }
