@@ -157,8 +157,7 @@ pub(super) fn sweep<P: Pass>(
         buffer.resize(width + 2, 0);
     }
     let mut mask_above = 0;
-    for strip in 0..active.len() {
-        let mask = active[strip];
+    for (strip, &mask) in active.iter().enumerate() {
         let first_row = (strip * CHUNK_HEIGHT).max(1);
         let last_row = ((strip + 1) * CHUNK_HEIGHT).min(height - 1);
         // `up` holds the last row of the strip above where that was active, else stale bytes.

@@ -71,8 +71,8 @@ pub fn field_of_view(
     scan(&walls, &mut seen_aside, radius);
     transpose(&mut seen_aside);
     let mut rows = [0; SIDE];
-    for dy in 0..=radius {
-        let reach = usize::from(REACH[radius][dy]);
+    for (dy, &reach) in REACH[radius].iter().enumerate().take(radius + 1) {
+        let reach = usize::from(reach);
         let disc = ((1 << (2 * reach + 1)) - 1) << (CENTRE - reach);
         for j in [CENTRE - dy, CENTRE + dy] {
             rows[j] = (seen[j] | seen_aside[j]) & disc & window.inside[j];

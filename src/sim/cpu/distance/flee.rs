@@ -18,8 +18,10 @@ const CLOSED: i32 = i32::MIN;
 /// Buffers of [`fill_flee`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buckets {
-    /// Cells no neighbour of which is known to be farther away, and others, nearest first.
+    /// Cells that may keep their first value, nearest to a goal first.
     peaks: Vec<u32>,
+    found: Vec<u32>,
+    ends: Vec<usize>,
     /// Cells by value modulo the number of rings: no value is further ahead than a step's cost.
     rings: [Vec<u32>; RINGS],
     settled: Vec<u32>,
@@ -34,12 +36,13 @@ const RINGS: usize = FLEE_COST as usize + 1;
 /// is `width` cells wide and its outer border must be unreached, as [`super::fill`] leaves it.
 pub fn fill_flee(out: &mut [i32], distances: &[u16], width: usize, scratch: &mut Scratch) {
     assert_eq!(out.len(), distances.len(), "a map has one number a cell");
-    let Buckets { peaks, rings, settled } = &mut scratch.flee;
+    let Buckets { peaks, found, ends, rings, settled } = &mut scratch.flee;
     for (value, &distance) in out.iter_mut().zip(distances) {
         let start = FLEE_FACTOR * i32::from(distance);
         *value = if distance == UNREACHED { CLOSED } else { start };
     }
-    find_peaks(peaks, distances, width);
+    find_peaks(found, distances, width);
+    sort(peaks, found, distances, ends);
     let lowest = peaks.last().map_or(0, |&cell| out[cell as usize]);
     for value in lowest..=0 {
         let ring = value.rem_euclid(RINGS as i32) as usize;
@@ -66,32 +69,54 @@ pub fn fill_flee(out: &mut [i32], distances: &[u16], width: usize, scratch: &mut
     }
 }
 
-/// Lists the cells that may keep their first value, by distance.
+/// Lists the cells that may keep their first value.
 ///
 /// Any other has a neighbour one step farther away, which lowers it: 5 - 6 * (d + 1) < -6 * d.
-fn find_peaks(peaks: &mut Vec<u32>, distances: &[u16], width: usize) {
-    peaks.clear();
-    let height = distances.len() / width;
-    for y in 1..height.saturating_sub(1) {
-        let row = |y: usize| &distances[y * width..(y + 1) * width];
-        let (up, here, down) = (row(y - 1), row(y), row(y + 1));
-        for (block, cells) in here.chunks(64).enumerate() {
-            let from = block * 64;
-            let mut bytes = [0; 64];
-            for (i, &distance) in cells.iter().enumerate() {
-                let x = from + i;
-                let farther = distance.wrapping_add(1);
-                let hidden = up[x] == farther
-                    || down[x] == farther
-                    || here[x.saturating_sub(1)] == farther
-                    || here[(x + 1).min(width - 1)] == farther;
-                bytes[i] = u8::from(distance != UNREACHED && (!hidden || farther == UNREACHED));
-            }
+fn find_peaks(found: &mut Vec<u32>, distances: &[u16], width: usize) {
+    const BLOCK: usize = 64;
+    found.clear();
+    for y in 1..(distances.len() / width).saturating_sub(1) {
+        for from in (1..width.saturating_sub(1)).step_by(BLOCK) {
             let first = y * width + from;
-            peaks.extend(bits::ones(bits::pack_row(&bytes)).map(|i| (first + i) as u32));
+            let count = BLOCK.min(width - 1 - from);
+            let cells = |first: usize| &distances[first..first + count];
+            let (here, up, down) = (cells(first), cells(first - width), cells(first + width));
+            let (left, right) = (cells(first - 1), cells(first + 1));
+            let mut peaks = [0; BLOCK];
+            for i in 0..count {
+                let farther = here[i].wrapping_add(1);
+                let hidden = (up[i] == farther)
+                    | (down[i] == farther)
+                    | (left[i] == farther)
+                    | (right[i] == farther);
+                // What lies beside the greatest distance of all is not farther, but unreached.
+                let peak = !hidden | (farther == UNREACHED);
+                peaks[i] = u8::from(peak & (here[i] != UNREACHED));
+            }
+            let packed = bits::pack_row(&peaks);
+            found.extend(bits::ones(packed).map(|i| (first + i) as u32));
         }
     }
-    peaks.sort_unstable_by_key(|&cell| (distances[cell as usize], cell));
+}
+
+/// Sorts `cells` by distance into `sorted`; `ends` is a buffer.
+fn sort(sorted: &mut Vec<u32>, cells: &[u32], distances: &[u16], ends: &mut Vec<usize>) {
+    let distance = |&cell: &u32| usize::from(distances[cell as usize]);
+    ends.clear();
+    ends.resize(cells.iter().map(distance).max().unwrap_or(0) + 1, 0);
+    cells.iter().for_each(|cell| ends[distance(cell)] += 1);
+    let mut end = 0;
+    for count in ends.iter_mut() {
+        end += *count;
+        *count = end;
+    }
+    sorted.clear();
+    sorted.resize(cells.len(), 0);
+    for cell in cells.iter().rev() {
+        let end = &mut ends[distance(cell)];
+        *end -= 1;
+        sorted[*end] = *cell;
+    }
 }
 
 /// Lowers what is above `reached` around `cell` to it.
