@@ -1,6 +1,6 @@
 //! Fire: burns down, spreads to what is flammable beside it, and sets off methane.
 
-use super::activity::{Activity, Pass, Rows, Scratch, sweep};
+use super::activity::{Activity, Around, Pass, Scratch, sweep};
 use super::{bits, noise};
 
 /// What the cells of a zone have to burn, a byte a cell.
@@ -134,14 +134,13 @@ impl Pass for Burn<'_> {
     }
 
     #[inline(always)]
-    fn apply(&mut self, cells: &mut [u8], first: usize, _y: usize, rows: &Rows<'_>) {
+    fn apply(&mut self, cells: &mut [u8], first: usize, around: &Around<'_>) {
         for (block, cells) in cells.chunks_mut(BLOCK).enumerate() {
             let from = block * BLOCK;
             let count = cells.len();
-            let (up, down) = (&rows.up[from..from + count], &rows.down[from..from + count]);
-            let left = &rows.here[from..from + count];
-            let own = &rows.here[from + 1..from + 1 + count];
-            let right = &rows.here[from + 2..from + 2 + count];
+            let burns = |ahead, below| around.of(from, count, ahead, below);
+            let (own, up, down) = (burns(0, 0), burns(0, -1), burns(0, 1));
+            let (left, right) = (burns(-1, 0), burns(1, 0));
             let ignition = &self.fuel.ignition[first + from..first + from + count];
             let methane = &self.fuel.methane[first + from..first + from + count];
             let mut fates = [0; BLOCK];

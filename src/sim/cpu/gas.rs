@@ -3,7 +3,7 @@
 //! A cell gives an eighth of its concentration, rounded down, to each of its four open neighbours.
 //! At most 4 * 31 come in and what stays is at most 255 - 4 * 31, so a byte never overflows.
 
-use super::activity::{Activity, CHUNK_WIDTH, Pass, Rows, Scratch, sweep};
+use super::activity::{Activity, Around, CHUNK_WIDTH, Pass, Scratch, sweep};
 use super::noise;
 
 /// Spreads one kind of gas for one tick and returns the units that have dissipated.
@@ -83,11 +83,11 @@ impl Pass for Flow<'_> {
     }
 
     #[inline(always)]
-    fn apply(&mut self, cells: &mut [u8], first: usize, y: usize, rows: &Rows<'_>) {
+    fn apply(&mut self, cells: &mut [u8], first: usize, around: &Around<'_>) {
         let count = cells.len();
-        let (up, down) = (&rows.up[..count], &rows.down[..count]);
-        let (left, right) = (&rows.here[..count], &rows.here[2..count + 2]);
-        let own = &rows.here[1..=count];
+        let share = |ahead, below| around.of(0, count, ahead, below);
+        let (own, up, down) = (share(0, 0), share(0, -1), share(0, 1));
+        let (left, right) = (share(-1, 0), share(1, 0));
         let open = |from: usize| &self.open[from..from + count];
         let (here, open_up, open_down) =
             (open(first), open(first - self.width), open(first + self.width));
@@ -101,10 +101,13 @@ impl Pass for Flow<'_> {
             cells[i] = cells[i].wrapping_sub(outflow).wrapping_add(inflow & here[i]);
         }
         if self.dissipation > 0 {
-            // A fixed random byte a column, turned by another one each row and tick: even over
-            // time for each cell and as cheap as a load and an addition.
-            let turn = (self.key.wrapping_add((y as u32).wrapping_mul(0x9e37_79b9)) >> 24) as u8;
-            self.dissipated += dissipate(cells, first % self.width, turn, self.dissipation);
+            let (x, y) = (first % self.width, first / self.width);
+            for (y, row) in (y as u32..).zip(cells.chunks_mut(self.width)) {
+                // A fixed random byte a column, turned by another one each row and tick: even
+                // over time for each cell and as cheap as a load and an addition.
+                let turn = (self.key.wrapping_add(y.wrapping_mul(0x9e37_79b9)) >> 24) as u8;
+                self.dissipated += dissipate(row, x, turn, self.dissipation);
+            }
         }
     }
 }
