@@ -115,15 +115,22 @@ impl Pass for Flow<'_> {
 /// Takes a unit from the cells whose turn it is and returns how many did have one.
 #[inline(always)]
 fn dissipate(cells: &mut [u8], x: usize, turn: u8, rate: u8) -> u32 {
-    let columns = &COLUMNS[x..x + cells.len()];
+    let (blocks, rest) = cells.as_chunks_mut::<32>();
+    let (columns, columns_rest) = COLUMNS[x..][..32 * blocks.len() + rest.len()].as_chunks::<32>();
     // A row is at most 128 blocks long, so the bytes that count do not overflow.
     let mut counts = [0_u8; 32];
-    for (cells, columns) in cells.chunks_mut(32).zip(columns.chunks(32)) {
+    let take = |cell: &mut u8, column: u8, count: &mut u8| {
+        let due = u8::from(column.wrapping_add(turn) < rate).min(*cell);
+        *cell -= due;
+        *count += due;
+    };
+    for (cells, columns) in blocks.iter_mut().zip(columns) {
         for ((cell, &column), count) in cells.iter_mut().zip(columns).zip(&mut counts) {
-            let hit = u8::from(column.wrapping_add(turn) < rate) & u8::from(*cell > 0);
-            *cell -= hit;
-            *count += hit;
+            take(cell, column, count);
         }
+    }
+    for ((cell, &column), count) in rest.iter_mut().zip(columns_rest).zip(&mut counts) {
+        take(cell, column, count);
     }
     counts.iter().map(|&count| u32::from(count)).sum()
 }
