@@ -14,3 +14,6 @@ pub mod sim;
 /// The wire protocol. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod protocol;
+
+/// The browser client's files.
+pub mod web;
