@@ -68,9 +68,7 @@ export class Hud {
       ['armour', me.armor, '', 'Armour'],
       ['stealth', me.stealth, '', 'Distance in cells at which sleepers may notice'],
       ['gait', sneaking ? 'soft' : 'walk', '', 'Sneaking is slower and quieter (S)'],
-      ['state', me.flags & ME.GUARDED ? 'safe' : '–', '', 'Guarded: nothing can hurt you'],
-      ['xp', me.xp, '', 'Experience'],
-    ].slice(0, 6);
+    ];
     const key = rows.map((r) => r[1]).join();
     if (this.shown.stats === key) return;
     this.shown.stats = key;
@@ -156,6 +154,7 @@ export class Hud {
     this.#text('link-state', session.status === 'playing' ? `${carrier}${latency}` : session.status);
     $('link-state').className = session.status;
     this.#text('link-tick', world.view ? `tick ${world.view.tick}` : '');
+    $('link-state').title = `${session.status} over ${carrier}`;
   }
 
   /** A line at the top; null takes it away. */

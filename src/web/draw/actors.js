@@ -23,7 +23,7 @@ function each(world, now, draw) {
   for (const sprite of sprites) draw(sprite, place(sprite, now));
 }
 
-/** The figures themselves; light falls on them afterwards. */
+/** The figures themselves: drawn over the light, so that nobody is lost in the dark. */
 export function drawFigures(ctx, world, icons, toScreen, cell, now) {
   each(world, now, (sprite, at) => {
     const { actor } = sprite;

@@ -4,7 +4,7 @@
 import { gasKindOf, gasLevelOf, terrainOf } from '../frame.js';
 import { mix, noise, rgb, sheet } from './noise.js';
 
-const POINTS = 4;
+const POINTS = 6;
 const GAS_POINTS = 3;
 
 class Grid {
@@ -132,9 +132,9 @@ function water(x, y, t, terrain) {
   const [dark, bright, foam] = terrain.deep ? DEEP : SHALLOW;
   const swell = noise(x * 0.8 + t * 0.35, y * 0.8 - t * 0.2, 1);
   const bend = noise(x * 1.6 - t * 0.5, y * 1.6 + t * 0.3, 2);
-  const ripple = Math.abs(Math.sin((x * 1.1 + y * 2.3 + swell * 5 + bend * 3) + t * 1.2));
-  let color = mix(dark, bright, swell * 0.7 + bend * 0.3);
-  if (ripple < 0.16) color = mix(foam, color, 0.45 + ripple * 3.2);
+  const ripple = Math.abs(Math.sin(x * 0.6 + y * 1.5 + swell * 4.2 + bend * 2.2 + t * 0.9));
+  const crest = Math.max(0, 1 - ripple / 0.32) * (0.25 + 0.75 * bend);
+  const color = mix(mix(dark, bright, swell * 0.7 + bend * 0.3), foam, crest * (terrain.deep ? 0.3 : 0.42));
   return [color, terrain.deep ? 0.95 : 0.74];
 }
 

@@ -57,7 +57,7 @@ export class Light {
     for (let j = 0; j < rows; j += 1) {
       for (let i = 0; i < columns; i += 1) {
         const [dx, dy] = [left + i - me.x, top + j - me.y];
-        const fall = breath / (1 + (dx * dx + dy * dy) / 46);
+        const fall = (1.12 * breath) / (1 + (dx * dx + dy * dy) / 60);
         this.values[at] = ambient[0] + fall * 1.0;
         this.values[at + 1] = ambient[1] + fall * 0.9;
         this.values[at + 2] = ambient[2] + fall * 0.76;
@@ -115,10 +115,11 @@ export class Light {
         const [x, y] = [left + i, top + j];
         const known = world.cell(x, y) !== null;
         const seen = known && world.sees(x, y);
+        const edge = known ? edgeOf(world, x, y) : 0;
         for (let c = 0; c < 3; c += 1) {
           let value = 0;
-          if (seen) value = Math.min(this.values[at * 3 + c], 1.15) / 1.15;
-          else if (known) value = REMEMBERED[c];
+          if (seen) value = (Math.min(this.values[at * 3 + c], 1.15) / 1.15) * edge;
+          else if (known) value = REMEMBERED[c] * edge;
           data[at * 4 + c] = value * 255;
         }
         data[at * 4 + 3] = 255;
@@ -136,4 +137,13 @@ export class Light {
     ctx.drawImage(this.sheet.canvas, originX, originY, this.columns * cell, this.rows * cell);
     ctx.restore();
   }
+}
+
+/** Cells beside the unknown are darker, so that the edge of what is known is soft. */
+function edgeOf(world, x, y) {
+  let edge = 1;
+  for (const [dx, dy] of [[0, -1], [1, 0], [0, 1], [-1, 0]]) {
+    if (world.cell(x + dx, y + dy) === null) edge *= 0.7;
+  }
+  return edge;
 }

@@ -32,8 +32,9 @@ export class Minimap {
     const { ctx } = this;
     ctx.clearRect(0, 0, w, h);
     ctx.imageSmoothingEnabled = false;
-    const zoom = Math.min(w / width, h / height);
-    const [x0, y0] = [(w - width * zoom) / 2, (h - height * zoom) / 2];
+    const { left, top, right, bottom } = this.known;
+    const zoom = Math.min(w / Math.max(right - left, 44), h / Math.max(bottom - top, 28));
+    const [x0, y0] = [(w - (left + right) * zoom) / 2, (h - (top + bottom) * zoom) / 2];
     this.place = { zoom: zoom / ratio, x0: x0 / ratio, y0: y0 / ratio };
     ctx.drawImage(this.sheet.canvas, x0, y0, width * zoom, height * zoom);
     const dot = (pos, color, size) => {
@@ -58,6 +59,7 @@ export class Minimap {
   #paint(world) {
     const { data } = this.image;
     const { values } = world.cells;
+    const known = { left: world.width, top: world.height, right: 0, bottom: 0 };
     for (let index = 0; index < values.length; index += 1) {
       const at = index * 4;
       if (!world.cells.known(index)) {
@@ -65,12 +67,18 @@ export class Minimap {
         continue;
       }
       const color = this.#color(world, values[index]);
+      const [x, y] = [index % world.width, Math.floor(index / world.width)];
+      known.left = Math.min(known.left, x - 1);
+      known.top = Math.min(known.top, y - 1);
+      known.right = Math.max(known.right, x + 2);
+      known.bottom = Math.max(known.bottom, y + 2);
       const lit = world.visible[index] ? 1.25 : 0.8;
       data[at] = color[0] * lit;
       data[at + 1] = color[1] * lit;
       data[at + 2] = color[2] * lit;
       data[at + 3] = 255;
     }
+    this.known = known;
     this.sheet.ctx.putImageData(this.image, 0, 0);
   }
 

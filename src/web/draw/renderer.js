@@ -88,9 +88,9 @@ export class Renderer {
     this.#terrain(world, now);
     this.fluids.drawGround(ctx, world, area, corner.x, corner.y, cell, now);
     this.#above(world, now);
-    drawFigures(ctx, world, this.icons, toScreen, cell, now);
     this.light.update(world, area, now);
     this.light.draw(ctx, corner.x, corner.y, cell);
+    drawFigures(ctx, world, this.icons, toScreen, cell, now);
     this.effects.drawGlow(ctx, world, area, toScreen, cell, now);
     this.fluids.drawAir(ctx, world, area, corner.x, corner.y, cell, now);
     this.effects.drawFlights(ctx, world, toScreen, cell, now);

@@ -3,7 +3,7 @@
 
 import { css, generator, mix, rgb, scale, sheet } from './noise.js';
 
-const VARIANTS = 6;
+const VARIANTS = 12;
 const FLOOR = [74, 69, 84];
 
 /** How a terrain is drawn: the first rule that fits its row. */
@@ -118,12 +118,12 @@ function ground(paint, color, count = 14) {
 function floor(paint) {
   const { ctx, s, random } = paint;
   ground(paint, FLOOR, 12);
-  ctx.strokeStyle = 'rgba(0,0,0,0.28)';
+  ctx.strokeStyle = 'rgba(0,0,0,0.2)';
   ctx.lineWidth = Math.max(1, s * 0.035);
   ctx.strokeRect(0, 0, s, s);
   ctx.fillStyle = 'rgba(255,255,255,0.035)';
   ctx.fillRect(0, 0, s, s * 0.05);
-  if (random() < 0.45) {
+  if (random() < 0.25) {
     ctx.beginPath();
     let [x, y] = [random() * s, random() < 0.5 ? 0 : s * random()];
     ctx.moveTo(x, y);
@@ -132,7 +132,7 @@ function floor(paint) {
       y += random() * s * 0.35;
       ctx.lineTo(x, y);
     }
-    ctx.strokeStyle = 'rgba(0,0,0,0.22)';
+    ctx.strokeStyle = 'rgba(0,0,0,0.14)';
     ctx.stroke();
   }
 }
@@ -142,7 +142,7 @@ function wall(paint) {
   const { ctx, s, random, terrain, part } = paint;
   const stone = terrain.torch ? [128, 118, 120] : mix(paint.fg, [116, 106, 128], 0.45);
   if (part === 'top') {
-    const dark = scale(stone, 0.42);
+    const dark = scale(stone, 0.5);
     ctx.fillStyle = css(dark);
     ctx.fillRect(0, 0, s, s);
     speckle(paint, dark, 0.5, 16);
