@@ -23,3 +23,6 @@ pub mod gateway;
 /// A player's side: numbering, resending, resume. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod client;
+
+/// The browser client's files.
+pub mod web;
