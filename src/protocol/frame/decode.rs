@@ -60,6 +60,7 @@ impl FrameReader {
     /// Forgets all frames, as after a reconnect; what is shown stays until the next keyframe.
     pub fn reset(&mut self) {
         self.history.clear();
+        self.next_event = 0;
     }
 
     /// Applies one frame, given without its tag byte. `Ok(None)`: it is older than a keyframe
