@@ -3,6 +3,7 @@
 pub mod effects;
 pub mod flashes;
 pub mod gases;
+pub mod items;
 pub mod monsters;
 pub mod notes;
 pub mod terrain;
