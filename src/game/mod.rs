@@ -5,5 +5,6 @@
 
 pub mod catalog;
 pub mod item;
+pub mod items;
 pub mod rng;
 pub mod state;
