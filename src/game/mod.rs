@@ -4,7 +4,13 @@
 //! [`rng`]. It must never see a connection, a frame or a journal.
 
 pub mod catalog;
+pub mod derive;
+pub mod dungeon;
+pub mod field;
+pub mod harm;
 pub mod item;
 pub mod items;
+pub mod movement;
 pub mod rng;
 pub mod state;
+pub mod turn;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::inventory::{blows_to_know, staff_power};
-use crate::game::catalog::Kind;
-use crate::game::catalog::items::{Category, flags};
+
+use crate::game::catalog::items::{Category, Kind, flags};
 use crate::game::item::Item;
 use crate::game::rng::Rng;
 
@@ -171,8 +171,8 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::{floor_loot, monster_loot, starting_kit, vault_treasure};
-    use crate::game::catalog::Kind;
-    use crate::game::catalog::items::{Category, Gear};
+
+    use crate::game::catalog::items::{Category, Gear, Kind};
     use crate::game::item::Item;
     use crate::game::rng::Rng;
 

@@ -26,7 +26,7 @@ pub use throw::{hit_chance, throw};
 pub use use_item::use_item;
 
 use super::catalog::Note;
-use super::catalog::items::flags;
+use super::catalog::items::{Kind, flags};
 use super::item::{Item, ItemKind};
 use super::rng::Rng;
 use super::state::{Audience, Sheet, Subject};
@@ -120,7 +120,7 @@ impl Doer {
         }
         let at = sheet.known.partition_point(|&known| known < kind);
         sheet.known.insert(at, kind);
-        let item = Item { kind, ..super::catalog::Kind::Gold.item(1) };
+        let item = Item { kind, ..Kind::Gold.item(1) };
         turn.tell(self.slot, Note::LearnsItem, Some(item), 0);
     }
 }

@@ -3,9 +3,9 @@
 use super::act::{bless, open_around, spill};
 use super::equip::attack_with;
 use super::{Doer, Outcome, USE};
-use crate::game::catalog::items::{Action, Category, flags};
+use crate::game::catalog::items::{Action, Category, Kind, flags};
 use crate::game::catalog::terrain::flags as ground;
-use crate::game::catalog::{Effect, Flash, Gas, Kind, Note};
+use crate::game::catalog::{Effect, Flash, Gas, Note};
 use crate::game::item::Item;
 use crate::game::rng::Rng;
 use crate::game::state::{Audience, Cause, Mode};

@@ -1,1 +1,8 @@
 //! The reference kernels, one a file, on plain slices.
+
+pub mod activity;
+pub mod distance;
+pub mod fire;
+pub mod fov;
+pub mod gas;
+pub mod noise;
