@@ -9,6 +9,7 @@ pub mod dungeon;
 pub mod field;
 pub mod harm;
 pub mod item;
+pub mod items;
 pub mod movement;
 pub mod rng;
 pub mod state;
