@@ -193,7 +193,6 @@ fn enchant(turn: &mut Turn<'_>, doer: &Doer) -> bool {
         return true;
     };
     let item = doer.sheet_mut(turn).items.get_mut(&inv).expect("an enchantable slot is filled");
-    // Only one of a stack of darts would differ: it improves the stack.
     item.enchant = item.enchant.saturating_add(1);
     if item.kind.row().category == Category::Staff {
         item.charge += 1;
