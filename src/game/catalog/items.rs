@@ -137,7 +137,8 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gear {
     None,
-    /// Damage range, strength needed, ticks of a blow, bits of [`special`].
+    /// Damage range, strength needed, weight of a blow in ticks (a fight draws all of them out
+    /// alike), bits of [`special`].
     Weapon {
         damage: (i32, i32),
         strength: u8,
@@ -241,21 +242,21 @@ items! {
     Discord:       Scroll "scroll of discord"          0xff60a0,  8 (2 26), FLAMMABLE, Discord, N, "Monsters in sight turn on each other.";
     Dread:         Scroll "scroll of dread"            0xc0c060,  8 (1 26), FLAMMABLE, Fear, N, "Monsters in sight flee for a while.";
 
-    Dagger:        Weapon "dagger"                     0xc0c0d0, 10 (1 26), 0, None, weapon((2, 4), 12, 6, ASSASSIN), "Deadly to whoever does not see it coming: five times the damage.";
-    Sword:         Weapon "sword"                      0xd0d0e0, 14 (1 26), 0, None, weapon((5, 11), 14, 6, 0), "A plain good blade.";
-    Broadsword:    Weapon "broadsword"                 0xe0e0f0, 10 (4 26), 0, None, weapon((12, 20), 19, 6, 0), "Heavy and terrible.";
-    Axe:           Weapon "axe"                        0xc0b090,  8 (1 26), 0, None, weapon((4, 8), 15, 6, SWEEPS), "Hits every foe around.";
-    WarAxe:        Weapon "war axe"                    0xd0c0a0,  6 (5 26), 0, None, weapon((7, 13), 19, 6, SWEEPS), "Hits every foe around, hard.";
-    Mace:          Weapon "mace"                       0xb0b0b0,  8 (2 26), 0, None, weapon((14, 18), 16, 12, 0), "Crushing, and slow.";
-    Hammer:        Weapon "war hammer"                 0xa0a0b0,  6 (5 26), 0, None, weapon((22, 32), 20, 12, 0), "Very slow; one blow is often enough.";
-    Spear:         Weapon "spear"                      0xc8a878, 10 (1 26), 0, None, weapon((4, 7), 13, 6, PIERCES), "Hits the foe in front and the one behind.";
-    Pike:          Weapon "war pike"                   0xd8b888,  6 (4 26), 0, None, weapon((9, 13), 18, 6, PIERCES), "A long spear for strong arms.";
-    Rapier:        Weapon "rapier"                     0xe0e0ff,  8 (2 26), 0, None, weapon((3, 11), 15, 6, LUNGES), "Step at a foe across a free cell to lunge: three times the damage, and no miss.";
-    Whip:          Weapon "whip"                       0xb08050,  6 (1 26), 0, None, weapon((3, 5), 14, 6, REACHES), "Reaches three cells.";
-    ShortBow:      Weapon "short bow"                  0xb09060,  6 (1 26), SHOOTS, Aim(Bolt::Arrow), weapon((1, 3), 13, 6, 0), "Wield it, then point it at a foe. Arrows are never short.";
-    Dart:          Weapon "dart"                       0xc0c0c8, 16 (1 26), THROWN, None, weapon((2, 4), 10, 6, 0), "Made for throwing.";
-    FireDart:      Weapon "incendiary dart"            0xff9050, 10 (1 26), THROWN | INCENDIARY, None, weapon((1, 2), 12, 6, 0), "Bursts into flames where it lands.";
-    Javelin:       Weapon "javelin"                    0xb08850, 10 (2 26), THROWN, None, weapon((3, 11), 15, 6, 0), "Made for throwing by strong arms.";
+    Dagger:        Weapon "dagger"                     0xc0c0d0, 10 (1 26), 0, None, weapon((2, 4), 12, 2, ASSASSIN), "Deadly to whoever does not see it coming: five times the damage.";
+    Sword:         Weapon "sword"                      0xd0d0e0, 14 (1 26), 0, None, weapon((5, 11), 14, 2, 0), "A plain good blade.";
+    Broadsword:    Weapon "broadsword"                 0xe0e0f0, 10 (4 26), 0, None, weapon((12, 20), 19, 2, 0), "Heavy and terrible.";
+    Axe:           Weapon "axe"                        0xc0b090,  8 (1 26), 0, None, weapon((4, 8), 15, 2, SWEEPS), "Hits every foe around.";
+    WarAxe:        Weapon "war axe"                    0xd0c0a0,  6 (5 26), 0, None, weapon((7, 13), 19, 2, SWEEPS), "Hits every foe around, hard.";
+    Mace:          Weapon "mace"                       0xb0b0b0,  8 (2 26), 0, None, weapon((14, 18), 16, 4, 0), "Crushing, and slow.";
+    Hammer:        Weapon "war hammer"                 0xa0a0b0,  6 (5 26), 0, None, weapon((22, 32), 20, 4, 0), "Very slow; one blow is often enough.";
+    Spear:         Weapon "spear"                      0xc8a878, 10 (1 26), 0, None, weapon((4, 7), 13, 2, PIERCES), "Hits the foe in front and the one behind.";
+    Pike:          Weapon "war pike"                   0xd8b888,  6 (4 26), 0, None, weapon((9, 13), 18, 2, PIERCES), "A long spear for strong arms.";
+    Rapier:        Weapon "rapier"                     0xe0e0ff,  8 (2 26), 0, None, weapon((3, 11), 15, 2, LUNGES), "Step at a foe across a free cell to lunge: three times the damage, and no miss.";
+    Whip:          Weapon "whip"                       0xb08050,  6 (1 26), 0, None, weapon((3, 5), 14, 2, REACHES), "Reaches three cells.";
+    ShortBow:      Weapon "short bow"                  0xb09060,  6 (1 26), SHOOTS, Aim(Bolt::Arrow), weapon((1, 3), 13, 2, 0), "Wield it, then point it at a foe. Arrows are never short.";
+    Dart:          Weapon "dart"                       0xc0c0c8, 16 (1 26), THROWN, None, weapon((2, 4), 10, 2, 0), "Made for throwing.";
+    FireDart:      Weapon "incendiary dart"            0xff9050, 10 (1 26), THROWN | INCENDIARY, None, weapon((1, 2), 12, 2, 0), "Bursts into flames where it lands.";
+    Javelin:       Weapon "javelin"                    0xb08850, 10 (2 26), THROWN, None, weapon((3, 11), 15, 2, 0), "Made for throwing by strong arms.";
 
     Leather:       Armor  "leather armor"              0xb08050, 10 (1 26), 0, None, armor(30, 10), "Light and plain.";
     Scale:         Armor  "scale armor"                0x90a070, 10 (1 26), 0, None, armor(40, 11), "Overlapping plates of horn.";
@@ -388,7 +389,7 @@ mod tests {
             match row.gear {
                 Gear::Weapon { damage: (low, high), strength, ticks, .. } => {
                     assert!(0 < low && low <= high && high < 64, "{}", row.name);
-                    assert!((8..=20).contains(&strength) && (1..=12).contains(&ticks));
+                    assert!((8..=20).contains(&strength) && (1..=4).contains(&ticks));
                 }
                 Gear::Armor { value, strength } => {
                     assert!((10..=120).contains(&value) && (8..=20).contains(&strength));

@@ -12,6 +12,7 @@ pub mod terrain;
 pub use effects::Effect;
 pub use flashes::Flash;
 pub use gases::Gas;
+pub use items::Kind;
 pub use monsters::Monster;
 pub use notes::Note;
 pub use terrain::Terrain;

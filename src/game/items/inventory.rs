@@ -66,7 +66,7 @@ fn close_cages(turn: &mut Turn<'_>, doer: Doer, taken: &Item) {
     let vault = vaults.remove(at);
     for altar in vault.altars {
         if let Some(lost) = turn.take_item(altar) {
-            turn.state.ledger.items_used += u64::from(lost.count);
+            turn.state.ledger.destroy(&lost);
             turn.burst(Flash::Magic, altar, 0);
         }
     }

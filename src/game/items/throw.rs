@@ -86,22 +86,7 @@ pub(super) fn strikes(turn: &Turn<'_>, rng: &mut Rng, slot: u16, accuracy: i32) 
     let helpless = state.actor(slot).mode == Mode::Asleep && state.actor(slot).kind != 0
         || state.is_affected(slot, Effect::Paralysed)
         || state.is_affected(slot, Effect::Held);
-    let defence = match state.player(slot) {
-        Some(player) => super::armor_of(&player.sheet),
-        None => 10 * state.row(slot).defence,
-    };
-    helpless || rng.chance(hit_chance(accuracy, defence))
-}
-
-/// The chance in a hundred that a blow strikes home: each tenth of a point of protection takes a
-/// seventieth off what is left.
-#[must_use]
-pub fn hit_chance(accuracy: i32, protection_tenths: i32) -> u32 {
-    let mut millis = accuracy.clamp(0, 300) * 1_000;
-    for _ in 0..protection_tenths.clamp(0, 400) {
-        millis -= millis / 70;
-    }
-    (millis / 1_000).clamp(2, 100).unsigned_abs()
+    helpless || i64::from(rng.below(1_000)) < i64::from(state.chance_to_hit(accuracy, slot))
 }
 
 fn hit(turn: &mut Turn<'_>, doer: &Doer, (end, met): (u32, Option<u16>), piece: Item) {
@@ -128,7 +113,7 @@ fn hit(turn: &mut Turn<'_>, doer: &Doer, (end, met): (u32, Option<u16>), piece: 
         turn.note(Audience::Sight(end), code, source, other, Some(piece.clone()), lost);
     }
     if row.has(flags::INCENDIARY) {
-        turn.state.ledger.items_used += u64::from(piece.count);
+        turn.state.ledger.destroy(&piece);
         spill(turn, end, Action::Flames);
     } else {
         land(turn, end, piece);
@@ -137,7 +122,7 @@ fn hit(turn: &mut Turn<'_>, doer: &Doer, (end, met): (u32, Option<u16>), piece: 
 
 /// A potion does to the place, or to everyone it splashes, what it does to whoever drinks it.
 fn shatter(turn: &mut Turn<'_>, doer: &Doer, at: u32, potion: &Item) {
-    turn.state.ledger.items_used += u64::from(potion.count);
+    turn.state.ledger.destroy(potion);
     turn.make_noise(at, 8);
     doer.show(turn, Note::Shatters, potion);
     let action = potion.kind.row().action;

@@ -45,8 +45,9 @@ pub fn use_item(turn: &mut Turn<'_>, slot: u16, inv: u8) -> Outcome {
     }
     doer.show(turn, verb, &item);
     if row.category.is_consumed() {
-        doer.take_piece(turn, inv);
-        turn.state.ledger.items_used += 1;
+        if let Some(piece) = doer.take_piece(turn, inv) {
+            turn.state.ledger.destroy(&piece);
+        }
     }
     let noticed = act::perform(turn, Act { doer, at: doer.cell, item: &item }, row.action);
     if let Some(charm) = doer.sheet_mut(turn).items.get_mut(&inv)
