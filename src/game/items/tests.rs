@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Outcome, knows, starting_kit, stow};
+use super::{Outcome, knows, make, starting_kit, stow};
 use super::{drop, equip, pick_up, rest_clocks, start_clocks, throw, upkeep, use_at, use_item};
 use crate::game::catalog::items::{Category, Gear, Kind, ROWS, flags};
 use crate::game::catalog::monsters::Monster;
 use crate::game::catalog::{Effect, Gas, Note, Terrain};
-use crate::game::derive::derive;
+use crate::game::derive;
 use crate::game::item::{Item, ItemKind};
 use crate::game::ledger;
+use crate::game::rng::Rng;
 use crate::game::state::{
     Actor, Derived, Event, Happening, Ledger, Maps, Mode, Player, Sheet, VaultState, ZoneKind,
     ZoneState,
@@ -89,7 +90,7 @@ impl Scene {
             state.terrain[Pos::new(20, at).index(SIDE)] = Terrain::Wall;
         }
         state.terrain[Pos::new(20, 25).index(SIDE)] = Terrain::Door;
-        derive(&mut state);
+        derive::derive(&mut state);
         let mut scene = Self { state, events: Vec::new(), slot: 0 };
         scene.slot = scene.player(1, HOME);
         scene
@@ -184,11 +185,13 @@ impl Scene {
     }
 
     fn notes(&self) -> Vec<u8> {
-        let code = |event: &Event| match &event.what {
-            Happening::Note { code, .. } => Some(*code),
-            _ => None,
-        };
-        self.events.iter().filter_map(code).collect()
+        let mut codes = Vec::new();
+        for event in &self.events {
+            if let Happening::Note { code, .. } = event.what {
+                codes.push(code);
+            }
+        }
+        codes
     }
 
     fn said(&self, note: Note) -> bool {
@@ -217,11 +220,11 @@ fn staff(kind: Kind) -> Item {
 }
 
 fn magic(kind: Kind) -> Item {
-    match kind.kind().row().category {
-        Category::Staff => staff(kind),
-        Category::Charm => Item { enchant: 1, ..kind.item(1) },
-        _ => kind.item(1),
+    let category = kind.kind().row().category;
+    if category == Category::Staff {
+        return staff(kind);
     }
+    Item { enchant: i8::from(category == Category::Charm), ..kind.item(1) }
 }
 
 #[test]
@@ -617,6 +620,59 @@ fn identifying_learns_every_unknown_thing_in_turn() {
     assert_eq!(scene.used(inv), Outcome::Refused);
     assert!(scene.said(Note::NothingToIdentify));
     assert!(ROWS.len() > known.len());
+}
+
+#[test]
+fn whatever_is_done_in_any_order_the_books_and_the_pack_stay_sound() {
+    for seed in 0..60 {
+        let mut scene = Scene::new();
+        scene.state.seed = seed;
+        scene.player(2, Pos::new(12, 12));
+        scene.monster(Monster::Ogre, Pos::new(15, 10), Mode::Hunting);
+        scene.monster(Monster::Jelly, Pos::new(8, 14), Mode::Asleep);
+        let mut rng = Rng::new(seed, 0, 77);
+        let (slot, kinds) = (scene.slot, Kind::ALL.len() as u32);
+        for _ in 0..120 {
+            scene.next_tick();
+            if rng.chance(40) {
+                let kind = Kind::ALL[rng.below(kinds) as usize];
+                let item = make(&mut rng, kind, 9);
+                scene.state.ledger.make(&item);
+                let cell = scene.state.actor(slot).cell;
+                scene.turn().drop_item(cell, item);
+            }
+            let inv = rng.below(12) as u8;
+            let target = Pos::new(rng.below(34) as u16, rng.below(34) as u16);
+            match rng.below(7) {
+                0 | 1 => scene.picked_up(),
+                2 => scene.dropped(inv),
+                3 => scene.equipped(inv),
+                4 => scene.used(inv),
+                5 => scene.aimed(inv, target.x, target.y),
+                _ => scene.thrown(inv, target.x, target.y),
+            };
+            upkeep(&mut scene.turn());
+            check_pack(scene.sheet());
+            let cell = scene.state.actor(slot).cell;
+            assert_eq!(scene.state.actor_at(cell), Some(slot));
+            assert!(derive::walkable(scene.state.terrain[cell as usize]));
+        }
+    }
+}
+
+fn check_pack(sheet: &Sheet) {
+    assert!(sheet.known.is_sorted());
+    for (&inv, item) in &sheet.items {
+        assert!(inv < 26 && (1..=99).contains(&item.count));
+        assert!(item.count == 1 || item.kind.row().stacks());
+    }
+    for (used, weapon) in [(sheet.weapon, true), (sheet.armor, false)] {
+        if let Some(inv) = used {
+            let gear = sheet.items[&inv].kind.row().gear;
+            assert_eq!(matches!(gear, Gear::Weapon { .. }), weapon);
+            assert_ne!(gear, Gear::None);
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::act::{bless, open_around, spill};
 use super::equip::attack_with;
 use super::{Doer, Outcome, USE};
-use crate::game::catalog::items::{Action, Category, Kind, flags};
+use crate::game::catalog::items::{Action, Boon, Category, Kind, Spill, flags};
 use crate::game::catalog::terrain::flags as ground;
 use crate::game::catalog::{Effect, Flash, Gas, Note};
 use crate::game::item::Item;
@@ -65,13 +65,15 @@ fn fall(turn: &Turn<'_>, doer: &Doer, target: u32) -> (u32, Option<u16>) {
 }
 
 fn flash_of(item: &Item) -> Flash {
+    let row = item.kind.row();
     if item.kind == Kind::Javelin.kind() {
-        return Flash::Javelin;
-    }
-    match item.kind.row().category {
-        Category::Potion => Flash::Flask,
-        Category::Weapon => Flash::Dart,
-        _ => Flash::Thrown,
+        Flash::Javelin
+    } else if row.category == Category::Potion {
+        Flash::Flask
+    } else if row.has(flags::THROWN) {
+        Flash::Dart
+    } else {
+        Flash::Thrown
     }
 }
 
@@ -114,7 +116,7 @@ fn hit(turn: &mut Turn<'_>, doer: &Doer, (end, met): (u32, Option<u16>), piece: 
     }
     if row.has(flags::INCENDIARY) {
         turn.state.ledger.destroy(&piece);
-        spill(turn, end, Action::Flames);
+        spill(turn, end, Spill::Flames);
     } else {
         land(turn, end, piece);
     }
@@ -125,32 +127,32 @@ fn shatter(turn: &mut Turn<'_>, doer: &Doer, at: u32, potion: &Item) {
     turn.state.ledger.destroy(potion);
     turn.make_noise(at, 8);
     doer.show(turn, Note::Shatters, potion);
-    let action = potion.kind.row().action;
-    let touched = match action {
-        Action::Heal(_) => {
-            spill(turn, at, Action::Cloud(Gas::Healing, SPORES));
+    let touched = match potion.kind.row().action {
+        Action::Grant(Boon::Heal(_)) => {
+            spill(turn, at, Spill::Cloud(Gas::Healing, SPORES));
             true
         }
-        Action::Life | Action::Strength => splash(turn, vec![at], action),
-        Action::Affect(..) => {
+        Action::Grant(boon @ (Boon::Life | Boon::Strength)) => splash(turn, vec![at], boon),
+        Action::Grant(boon @ Boon::Affect(..)) => {
             turn.burst(Flash::Splash, at, 1);
-            splash(turn, open_around(turn, at, 1), action)
+            splash(turn, open_around(turn, at, 1), boon)
         }
-        _ => {
-            spill(turn, at, action);
+        Action::Open(what) => {
+            spill(turn, at, what);
             true
         }
+        Action::None | Action::Cast(_) | Action::Aim(_) => false,
     };
     if touched {
         doer.learn(turn, potion.kind);
     }
 }
 
-fn splash(turn: &mut Turn<'_>, cells: Vec<u32>, action: Action) -> bool {
+fn splash(turn: &mut Turn<'_>, cells: Vec<u32>, boon: Boon) -> bool {
     let mut touched = false;
     for cell in cells {
         if let Some(slot) = turn.state.actor_at(cell).filter(|&slot| turn.state.is_up(slot)) {
-            bless(turn, slot, action);
+            bless(turn, slot, boon);
             touched = true;
         }
     }
