@@ -96,10 +96,9 @@ pub enum Bolt {
     Protect,
 }
 
-/// What an item does when it is used (drunk, read, rubbed), thrown if it is a potion, or pointed.
+/// What a potion or charm gives to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    None,
+pub enum Boon {
     /// Heals this percentage of full health and cures.
     Heal(i32),
     /// More health for good.
@@ -107,17 +106,27 @@ pub enum Action {
     Strength,
     /// An effect for some ticks.
     Affect(Effect, u32),
-    /// The same for everyone this many cells around.
+}
+
+/// What a potion does to the place where it opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spill {
+    /// An effect for some ticks on everyone this many cells around.
     Burst(Effect, u32, u16),
     /// So many units of gas.
     Cloud(Gas, u32),
     Flames,
     Fungus,
+}
+
+/// What a scroll or charm does to the user's pack and surroundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spell {
     Enchant,
     Identify,
-    Teleport,
     RemoveNegativity,
     Recharge,
+    Teleport,
     /// Shields for so many ticks the user and friends near by.
     ShieldFriends(u32),
     MapFloor,
@@ -129,7 +138,15 @@ pub enum Action {
     Sanctity,
     Discord,
     Fear,
-    /// Pointed at a cell.
+}
+
+/// What an item does when it is used (drunk, read, rubbed), thrown if it is a potion, or pointed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    None,
+    Grant(Boon),
+    Open(Spill),
+    Cast(Spell),
     Aim(Bolt),
 }
 
@@ -137,7 +154,8 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gear {
     None,
-    /// Damage range, strength needed, ticks of a blow, bits of [`special`].
+    /// Damage range, strength needed, weight of a blow in ticks (a fight draws all of them out
+    /// alike), bits of [`special`].
     Weapon {
         damage: (i32, i32),
         strength: u8,
@@ -169,6 +187,9 @@ pub struct ItemRow {
 }
 
 use Action::*;
+use Boon::*;
+use Spell::*;
+use Spill::*;
 use flags::*;
 use special::*;
 
@@ -210,52 +231,52 @@ items! {
     VaultKey:      Key    "vault key"                  0xffd080,  0 (1 26), INDESTRUCTIBLE, None, N, "It opens one vault door on the floor where it lay.";
     Heart:         Prize  "heart of the deep"          0xff4060,  0 (26 26), INDESTRUCTIBLE, None, N, "A ruby that beats. Carry it up into the light.";
 
-    Healing:       Potion "potion of healing"          0xff6080,  0 (1 26), 0, Heal(100), N, "Heals wounds and cures ills. Thrown, it bursts into healing spores for friends.";
-    Mending:       Potion "potion of mending"          0x60ffb0, 20 (1 26), 0, Cloud(Gas::Healing, 700), N, "Releases healing spores that help everyone who breathes them.";
-    Life:          Potion "potion of life"             0xfff0a0,  0 (3 26), 0, Life, N, "Heals fully and adds ten to full health for good.";
-    Strength:      Potion "potion of strength"         0xd08040,  0 (2 26), 0, Strength, N, "One point of strength for good.";
-    Telepathy:     Potion "potion of telepathy"        0xb080ff, 28 (1 26), 0, Affect(Effect::Telepathic, 1200), N, "Shows the minds of all monsters for a while.";
-    Levitation:    Potion "potion of levitation"       0xa0c8ff, 15 (1 26), 0, Affect(Effect::Levitating, 400), N, "Floats over water, lava and traps for a while.";
-    Haste:         Potion "potion of haste"            0xffe040, 12 (2 26), 0, Affect(Effect::Hasted, 300), N, "Doubles all speed for a while.";
-    FireImmunity:  Potion "potion of fire immunity"    0xff7040, 15 (1 26), 0, Affect(Effect::FireImmune, 1200), N, "Makes fire and even lava harmless for a while.";
-    Darkness:      Potion "potion of darkness"         0x6060a0,  8 (1 26), 0, Affect(Effect::Darkened, 1600), N, "Hides whoever drinks it, and dims their own sight.";
-    Incineration:  Potion "potion of incineration"     0xff8020, 15 (1 26), MALEVOLENT, Flames, N, "Bursts into flames where it opens. Throw it.";
-    Confusion:     Potion "potion of confusion"        0xd060d0, 15 (1 26), MALEVOLENT, Cloud(Gas::Confusion, 900), N, "A gas that makes all who breathe it reel. Throw it.";
-    Caustic:       Potion "caustic potion"             0x80d040, 15 (1 26), MALEVOLENT, Cloud(Gas::Poison, 900), N, "A gas that poisons all who breathe it. Throw it.";
-    Methane:       Potion "potion of marsh gas"        0x90a060, 10 (2 26), MALEVOLENT, Cloud(Gas::Methane, 900), N, "A gas that explodes at the first spark. Throw it.";
-    Paralysis:     Potion "potion of paralysis"        0xf080a0, 15 (1 26), MALEVOLENT, Burst(Effect::Paralysed, 120, 2), N, "A flash that stiffens everyone near. Throw it.";
-    Fungus:        Potion "potion of creeping fungus"  0x60e0c0, 10 (1 26), MALEVOLENT, Fungus, N, "Covers the ground with luminescent fungus: harmless, and bright.";
+    Healing:       Potion "potion of healing"          0xff6080,  0 (1 26), 0, Grant(Heal(100)), N, "Heals wounds and cures ills. Thrown, it bursts into healing spores for friends.";
+    Mending:       Potion "potion of mending"          0x60ffb0, 20 (1 26), 0, Open(Cloud(Gas::Healing, 700)), N, "Releases healing spores that help everyone who breathes them.";
+    Life:          Potion "potion of life"             0xfff0a0,  0 (3 26), 0, Grant(Life), N, "Heals fully and adds ten to full health for good.";
+    Strength:      Potion "potion of strength"         0xd08040,  0 (2 26), 0, Grant(Strength), N, "One point of strength for good.";
+    Telepathy:     Potion "potion of telepathy"        0xb080ff, 28 (1 26), 0, Grant(Affect(Effect::Telepathic, 1200)), N, "Shows the minds of all monsters for a while.";
+    Levitation:    Potion "potion of levitation"       0xa0c8ff, 15 (1 26), 0, Grant(Affect(Effect::Levitating, 400)), N, "Floats over water, lava and traps for a while.";
+    Haste:         Potion "potion of haste"            0xffe040, 12 (2 26), 0, Grant(Affect(Effect::Hasted, 300)), N, "Doubles all speed for a while.";
+    FireImmunity:  Potion "potion of fire immunity"    0xff7040, 15 (1 26), 0, Grant(Affect(Effect::FireImmune, 1200)), N, "Makes fire and even lava harmless for a while.";
+    Darkness:      Potion "potion of darkness"         0x6060a0,  8 (1 26), 0, Grant(Affect(Effect::Darkened, 1600)), N, "Hides whoever drinks it, and dims their own sight.";
+    Incineration:  Potion "potion of incineration"     0xff8020, 15 (1 26), MALEVOLENT, Open(Flames), N, "Bursts into flames where it opens. Throw it.";
+    Confusion:     Potion "potion of confusion"        0xd060d0, 15 (1 26), MALEVOLENT, Open(Cloud(Gas::Confusion, 900)), N, "A gas that makes all who breathe it reel. Throw it.";
+    Caustic:       Potion "caustic potion"             0x80d040, 15 (1 26), MALEVOLENT, Open(Cloud(Gas::Poison, 900)), N, "A gas that poisons all who breathe it. Throw it.";
+    Methane:       Potion "potion of marsh gas"        0x90a060, 10 (2 26), MALEVOLENT, Open(Cloud(Gas::Methane, 900)), N, "A gas that explodes at the first spark. Throw it.";
+    Paralysis:     Potion "potion of paralysis"        0xf080a0, 15 (1 26), MALEVOLENT, Open(Burst(Effect::Paralysed, 120, 2)), N, "A flash that stiffens everyone near. Throw it.";
+    Fungus:        Potion "potion of creeping fungus"  0x60e0c0, 10 (1 26), MALEVOLENT, Open(Fungus), N, "Covers the ground with luminescent fungus: harmless, and bright.";
 
-    Enchanting:    Scroll "scroll of enchanting"       0xffffc0,  0 (1 26), FLAMMABLE, Enchant, N, "Improves the weaker of the weapon and armour in use; with neither in use, a staff or charm.";
-    Identify:      Scroll "scroll of identify"         0xe0e0ff, 30 (1 26), FLAMMABLE, Identify, N, "Tells what one unknown thing in the pack is.";
-    Teleportation: Scroll "scroll of teleportation"    0x90ffff, 10 (1 26), FLAMMABLE, Teleport, N, "Takes the reader to a far place on the floor.";
-    Cleansing:     Scroll "scroll of remove negativity" 0xfff8d0, 15 (1 26), FLAMMABLE, RemoveNegativity, N, "Lifts every malign enchantment from the pack, and the reader's ills.";
-    Recharging:    Scroll "scroll of recharging"       0xd0b0ff, 12 (2 26), FLAMMABLE, Recharge, N, "Fills staffs and readies charms.";
-    Protection:    Scroll "scroll of protection"       0x60e0ff, 14 (1 26), FLAMMABLE, ShieldFriends(500), N, "Shields the reader and friends near by.";
-    MagicMapping:  Scroll "scroll of magic mapping"    0xa0e0a0, 14 (1 26), FLAMMABLE, MapFloor, N, "Draws the floor, secret doors too, into the reader's mind.";
-    Negation:      Scroll "scroll of negation"         0xf0f0f0,  8 (2 26), FLAMMABLE, Negate, N, "Ends all magic on everyone in sight.";
-    Shattering:    Scroll "scroll of shattering"       0xa0f0f0,  8 (2 26), FLAMMABLE, Shatter, N, "Turns the walls near by to rubble.";
-    Aggravation:   Scroll "scroll of aggravate monsters" 0xf0a060, 12 (1 26), FLAMMABLE | MALEVOLENT, Aggravate, N, "A shrill sound that tells every monster where the reader is.";
-    Summoning:     Scroll "scroll of summon monsters"  0xa060c0, 10 (1 26), FLAMMABLE | MALEVOLENT, Summon, N, "Calls monsters to the reader's side; not as friends.";
-    Sanctity:      Scroll "scroll of sanctity"         0xfff0b0,  6 (3 26), FLAMMABLE, Sanctity, N, "Sacred light: monsters near flee, wounds of friends close.";
-    Discord:       Scroll "scroll of discord"          0xff60a0,  8 (2 26), FLAMMABLE, Discord, N, "Monsters in sight turn on each other.";
-    Dread:         Scroll "scroll of dread"            0xc0c060,  8 (1 26), FLAMMABLE, Fear, N, "Monsters in sight flee for a while.";
+    Enchanting:    Scroll "scroll of enchanting"       0xffffc0,  0 (1 26), FLAMMABLE, Cast(Enchant), N, "Improves the weaker of the weapon and armour in use; with neither in use, a staff or charm.";
+    Identify:      Scroll "scroll of identify"         0xe0e0ff, 30 (1 26), FLAMMABLE, Cast(Identify), N, "Tells what one unknown thing in the pack is.";
+    Teleportation: Scroll "scroll of teleportation"    0x90ffff, 10 (1 26), FLAMMABLE, Cast(Teleport), N, "Takes the reader to a far place on the floor.";
+    Cleansing:     Scroll "scroll of remove negativity" 0xfff8d0, 15 (1 26), FLAMMABLE, Cast(RemoveNegativity), N, "Lifts every malign enchantment from the pack, and the reader's ills.";
+    Recharging:    Scroll "scroll of recharging"       0xd0b0ff, 12 (2 26), FLAMMABLE, Cast(Recharge), N, "Fills staffs and readies charms.";
+    Protection:    Scroll "scroll of protection"       0x60e0ff, 14 (1 26), FLAMMABLE, Cast(ShieldFriends(500)), N, "Shields the reader and friends near by.";
+    MagicMapping:  Scroll "scroll of magic mapping"    0xa0e0a0, 14 (1 26), FLAMMABLE, Cast(MapFloor), N, "Draws the floor, secret doors too, into the reader's mind.";
+    Negation:      Scroll "scroll of negation"         0xf0f0f0,  8 (2 26), FLAMMABLE, Cast(Negate), N, "Ends all magic on everyone in sight.";
+    Shattering:    Scroll "scroll of shattering"       0xa0f0f0,  8 (2 26), FLAMMABLE, Cast(Shatter), N, "Turns the walls near by to rubble.";
+    Aggravation:   Scroll "scroll of aggravate monsters" 0xf0a060, 12 (1 26), FLAMMABLE | MALEVOLENT, Cast(Aggravate), N, "A shrill sound that tells every monster where the reader is.";
+    Summoning:     Scroll "scroll of summon monsters"  0xa060c0, 10 (1 26), FLAMMABLE | MALEVOLENT, Cast(Summon), N, "Calls monsters to the reader's side; not as friends.";
+    Sanctity:      Scroll "scroll of sanctity"         0xfff0b0,  6 (3 26), FLAMMABLE, Cast(Sanctity), N, "Sacred light: monsters near flee, wounds of friends close.";
+    Discord:       Scroll "scroll of discord"          0xff60a0,  8 (2 26), FLAMMABLE, Cast(Discord), N, "Monsters in sight turn on each other.";
+    Dread:         Scroll "scroll of dread"            0xc0c060,  8 (1 26), FLAMMABLE, Cast(Fear), N, "Monsters in sight flee for a while.";
 
-    Dagger:        Weapon "dagger"                     0xc0c0d0, 10 (1 26), 0, None, weapon((2, 4), 12, 6, ASSASSIN), "Deadly to whoever does not see it coming: five times the damage.";
-    Sword:         Weapon "sword"                      0xd0d0e0, 14 (1 26), 0, None, weapon((5, 11), 14, 6, 0), "A plain good blade.";
-    Broadsword:    Weapon "broadsword"                 0xe0e0f0, 10 (4 26), 0, None, weapon((12, 20), 19, 6, 0), "Heavy and terrible.";
-    Axe:           Weapon "axe"                        0xc0b090,  8 (1 26), 0, None, weapon((4, 8), 15, 6, SWEEPS), "Hits every foe around.";
-    WarAxe:        Weapon "war axe"                    0xd0c0a0,  6 (5 26), 0, None, weapon((7, 13), 19, 6, SWEEPS), "Hits every foe around, hard.";
-    Mace:          Weapon "mace"                       0xb0b0b0,  8 (2 26), 0, None, weapon((14, 18), 16, 12, 0), "Crushing, and slow.";
-    Hammer:        Weapon "war hammer"                 0xa0a0b0,  6 (5 26), 0, None, weapon((22, 32), 20, 12, 0), "Very slow; one blow is often enough.";
-    Spear:         Weapon "spear"                      0xc8a878, 10 (1 26), 0, None, weapon((4, 7), 13, 6, PIERCES), "Hits the foe in front and the one behind.";
-    Pike:          Weapon "war pike"                   0xd8b888,  6 (4 26), 0, None, weapon((9, 13), 18, 6, PIERCES), "A long spear for strong arms.";
-    Rapier:        Weapon "rapier"                     0xe0e0ff,  8 (2 26), 0, None, weapon((3, 11), 15, 6, LUNGES), "Step at a foe across a free cell to lunge: three times the damage, and no miss.";
-    Whip:          Weapon "whip"                       0xb08050,  6 (1 26), 0, None, weapon((3, 5), 14, 6, REACHES), "Reaches three cells.";
-    ShortBow:      Weapon "short bow"                  0xb09060,  6 (1 26), SHOOTS, Aim(Bolt::Arrow), weapon((1, 3), 13, 6, 0), "Wield it, then point it at a foe. Arrows are never short.";
-    Dart:          Weapon "dart"                       0xc0c0c8, 16 (1 26), THROWN, None, weapon((2, 4), 10, 6, 0), "Made for throwing.";
-    FireDart:      Weapon "incendiary dart"            0xff9050, 10 (1 26), THROWN | INCENDIARY, None, weapon((1, 2), 12, 6, 0), "Bursts into flames where it lands.";
-    Javelin:       Weapon "javelin"                    0xb08850, 10 (2 26), THROWN, None, weapon((3, 11), 15, 6, 0), "Made for throwing by strong arms.";
+    Dagger:        Weapon "dagger"                     0xc0c0d0, 10 (1 26), 0, None, weapon((2, 4), 12, 2, ASSASSIN), "Deadly to whoever does not see it coming: five times the damage.";
+    Sword:         Weapon "sword"                      0xd0d0e0, 14 (1 26), 0, None, weapon((5, 11), 14, 2, 0), "A plain good blade.";
+    Broadsword:    Weapon "broadsword"                 0xe0e0f0, 10 (4 26), 0, None, weapon((12, 20), 19, 2, 0), "Heavy and terrible.";
+    Axe:           Weapon "axe"                        0xc0b090,  8 (1 26), 0, None, weapon((4, 8), 15, 2, SWEEPS), "Hits every foe around.";
+    WarAxe:        Weapon "war axe"                    0xd0c0a0,  6 (5 26), 0, None, weapon((7, 13), 19, 2, SWEEPS), "Hits every foe around, hard.";
+    Mace:          Weapon "mace"                       0xb0b0b0,  8 (2 26), 0, None, weapon((14, 18), 16, 4, 0), "Crushing, and slow.";
+    Hammer:        Weapon "war hammer"                 0xa0a0b0,  6 (5 26), 0, None, weapon((22, 32), 20, 4, 0), "Very slow; one blow is often enough.";
+    Spear:         Weapon "spear"                      0xc8a878, 10 (1 26), 0, None, weapon((4, 7), 13, 2, PIERCES), "Hits the foe in front and the one behind.";
+    Pike:          Weapon "war pike"                   0xd8b888,  6 (4 26), 0, None, weapon((9, 13), 18, 2, PIERCES), "A long spear for strong arms.";
+    Rapier:        Weapon "rapier"                     0xe0e0ff,  8 (2 26), 0, None, weapon((3, 11), 15, 2, LUNGES), "Step at a foe across a free cell to lunge: three times the damage, and no miss.";
+    Whip:          Weapon "whip"                       0xb08050,  6 (1 26), 0, None, weapon((3, 5), 14, 2, REACHES), "Reaches three cells.";
+    ShortBow:      Weapon "short bow"                  0xb09060,  6 (1 26), SHOOTS, Aim(Bolt::Arrow), weapon((1, 3), 13, 2, 0), "Wield it, then point it at a foe. Arrows are never short.";
+    Dart:          Weapon "dart"                       0xc0c0c8, 16 (1 26), THROWN, None, weapon((2, 4), 10, 2, 0), "Made for throwing.";
+    FireDart:      Weapon "incendiary dart"            0xff9050, 10 (1 26), THROWN | INCENDIARY, None, weapon((1, 2), 12, 2, 0), "Bursts into flames where it lands.";
+    Javelin:       Weapon "javelin"                    0xb08850, 10 (2 26), THROWN, None, weapon((3, 11), 15, 2, 0), "Made for throwing by strong arms.";
 
     Leather:       Armor  "leather armor"              0xb08050, 10 (1 26), 0, None, armor(30, 10), "Light and plain.";
     Scale:         Armor  "scale armor"                0x90a070, 10 (1 26), 0, None, armor(40, 11), "Overlapping plates of horn.";
@@ -276,14 +297,14 @@ items! {
     HasteStaff:    Staff  "staff of haste other"       0xffe060,  8 (2 26), 0, Aim(Bolt::Haste), N, "Hastes whoever it is pointed at, but not its owner.";
     ProtectStaff:  Staff  "staff of protection"        0x60e0ff,  8 (2 26), 0, Aim(Bolt::Protect), N, "Shields whoever it is pointed at, but not its owner.";
 
-    HealthCharm:   Charm  "health charm"               0xff6080, 10 (2 26), TREASURE, Heal(60), N, "Heals. It takes long to gather strength again.";
-    ShieldCharm:   Charm  "protection charm"           0x60e0ff, 10 (2 26), TREASURE, Affect(Effect::Shielded, 300), N, "Shields its owner.";
-    TeleportCharm: Charm  "teleportation charm"        0x90ffff,  8 (3 26), TREASURE, Teleport, N, "Takes its owner far away.";
-    RechargeCharm: Charm  "recharging charm"           0xd0b0ff,  6 (4 26), TREASURE, Recharge, N, "Fills its owner's staffs.";
-    FearCharm:     Charm  "fear charm"                 0xc0c060,  8 (2 26), TREASURE, Fear, N, "Monsters in sight flee.";
-    HasteCharm:    Charm  "haste charm"                0xffe040,  8 (3 26), TREASURE, Affect(Effect::Hasted, 200), N, "Doubles all speed for a while.";
-    ShadowCharm:   Charm  "shadow charm"               0x6060a0,  6 (2 26), TREASURE, Affect(Effect::Darkened, 400), N, "Hides its owner for a while.";
-    FlightCharm:   Charm  "levitation charm"           0xa0c8ff,  6 (2 26), TREASURE, Affect(Effect::Levitating, 300), N, "Floats its owner over water and traps for a while.";
+    HealthCharm:   Charm  "health charm"               0xff6080, 10 (2 26), TREASURE, Grant(Heal(60)), N, "Heals. It takes long to gather strength again.";
+    ShieldCharm:   Charm  "protection charm"           0x60e0ff, 10 (2 26), TREASURE, Grant(Affect(Effect::Shielded, 300)), N, "Shields its owner.";
+    TeleportCharm: Charm  "teleportation charm"        0x90ffff,  8 (3 26), TREASURE, Cast(Teleport), N, "Takes its owner far away.";
+    RechargeCharm: Charm  "recharging charm"           0xd0b0ff,  6 (4 26), TREASURE, Cast(Recharge), N, "Fills its owner's staffs.";
+    FearCharm:     Charm  "fear charm"                 0xc0c060,  8 (2 26), TREASURE, Cast(Fear), N, "Monsters in sight flee.";
+    HasteCharm:    Charm  "haste charm"                0xffe040,  8 (3 26), TREASURE, Grant(Affect(Effect::Hasted, 200)), N, "Doubles all speed for a while.";
+    ShadowCharm:   Charm  "shadow charm"               0x6060a0,  6 (2 26), TREASURE, Grant(Affect(Effect::Darkened, 400)), N, "Hides its owner for a while.";
+    FlightCharm:   Charm  "levitation charm"           0xa0c8ff,  6 (2 26), TREASURE, Grant(Affect(Effect::Levitating, 300)), N, "Floats its owner over water and traps for a while.";
 }
 
 impl Kind {
@@ -388,7 +409,7 @@ mod tests {
             match row.gear {
                 Gear::Weapon { damage: (low, high), strength, ticks, .. } => {
                     assert!(0 < low && low <= high && high < 64, "{}", row.name);
-                    assert!((8..=20).contains(&strength) && (1..=12).contains(&ticks));
+                    assert!((8..=20).contains(&strength) && (1..=4).contains(&ticks));
                 }
                 Gear::Armor { value, strength } => {
                     assert!((10..=120).contains(&value) && (8..=20).contains(&strength));

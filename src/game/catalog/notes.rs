@@ -204,6 +204,7 @@ notes! {
     OutOfRange: "that is out of range.";
     OutOfCharges: "{item} fizzles.";
     StillRecharging: "{item} needs {n} more turns.";
+    CannotActHeld: "{who} cannot do that while held.";
     Throws: "{who} throw|throws {item}.";
     ThrownHits: "{item} hits {other} for {n}.";
     ThrownMisses: "{item} misses {other}.";

@@ -2,7 +2,7 @@
 
 use super::inventory::staff_power;
 use super::{Doer, knows, scrolls};
-use crate::game::catalog::items::{Action, Category};
+use crate::game::catalog::items::{Action, Boon, Category, Spell, Spill};
 use crate::game::catalog::terrain::flags;
 use crate::game::catalog::{Effect, Flash, Gas, Note, Terrain};
 use crate::game::item::{Item, ItemKind};
@@ -35,38 +35,44 @@ pub(super) struct Act<'i> {
 /// Does what an item does to whoever uses it, around the cell of the act. Returns whether the
 /// user can tell what the item is now.
 pub(super) fn perform(turn: &mut Turn<'_>, act: Act<'_>, action: Action) -> bool {
-    let slot = act.doer.slot;
     match action {
         Action::None | Action::Aim(_) => false,
-        Action::Heal(_) | Action::Life | Action::Strength | Action::Affect(..) => {
-            bless(turn, slot, action);
+        Action::Grant(boon) => {
+            bless(turn, act.doer.slot, boon);
             true
         }
-        Action::Burst(..) | Action::Cloud(..) | Action::Flames | Action::Fungus => {
-            spill(turn, act.at, action);
+        Action::Open(what) => {
+            spill(turn, act.at, what);
             true
         }
-        Action::Enchant => enchant(turn, &act.doer),
-        Action::Identify => identify(turn, &act),
-        Action::RemoveNegativity => remove_negativity(turn, &act.doer),
-        Action::Recharge => recharge(turn, &act),
-        Action::Teleport => scrolls::teleport(turn, &act.doer),
-        Action::ShieldFriends(ticks) => scrolls::shield_friends(turn, &act.doer, ticks),
-        Action::MapFloor => scrolls::map_floor(turn, &act.doer),
-        Action::Negate => scrolls::negate(turn, &act.doer),
-        Action::Shatter => scrolls::shatter(turn, &act.doer),
-        Action::Aggravate => scrolls::aggravate(turn, &act.doer),
-        Action::Summon => scrolls::summon(turn, &act.doer),
-        Action::Sanctity => scrolls::sanctity(turn, &act.doer),
-        Action::Discord => scrolls::curse_foes(turn, &act.doer, Effect::Discordant),
-        Action::Fear => scrolls::curse_foes(turn, &act.doer, Effect::Terrified),
+        Action::Cast(spell) => cast(turn, act, spell),
+    }
+}
+
+fn cast(turn: &mut Turn<'_>, act: Act<'_>, spell: Spell) -> bool {
+    let doer = &act.doer;
+    match spell {
+        Spell::Enchant => enchant(turn, doer),
+        Spell::Identify => identify(turn, &act),
+        Spell::RemoveNegativity => remove_negativity(turn, doer),
+        Spell::Recharge => recharge(turn, &act),
+        Spell::Teleport => scrolls::teleport(turn, doer),
+        Spell::ShieldFriends(ticks) => scrolls::shield_friends(turn, doer, ticks),
+        Spell::MapFloor => scrolls::map_floor(turn, doer),
+        Spell::Negate => scrolls::negate(turn, doer),
+        Spell::Shatter => scrolls::shatter(turn, doer),
+        Spell::Aggravate => scrolls::aggravate(turn, doer),
+        Spell::Summon => scrolls::summon(turn, doer),
+        Spell::Sanctity => scrolls::sanctity(turn, doer),
+        Spell::Discord => scrolls::curse_foes(turn, doer, Effect::Discordant),
+        Spell::Fear => scrolls::curse_foes(turn, doer, Effect::Terrified),
     }
 }
 
 /// What a potion does to one who drinks it, or is splashed with it.
-pub(super) fn bless(turn: &mut Turn<'_>, slot: u16, action: Action) {
-    match action {
-        Action::Heal(percent) => {
+pub(super) fn bless(turn: &mut Turn<'_>, slot: u16, boon: Boon) {
+    match boon {
+        Boon::Heal(percent) => {
             let missing = turn.state.actor(slot).hp_max * percent / 100;
             let healed = turn.heal(slot, missing);
             for ill in ILLS {
@@ -74,7 +80,7 @@ pub(super) fn bless(turn: &mut Turn<'_>, slot: u16, action: Action) {
             }
             turn.report(slot, Note::Heals, Subject::Nobody, healed);
         }
-        Action::Life => {
+        Boon::Life => {
             if let Some(player) = turn.state.player_mut(slot) {
                 player.sheet.hp_max += LIFE_HP;
             }
@@ -84,7 +90,7 @@ pub(super) fn bless(turn: &mut Turn<'_>, slot: u16, action: Action) {
             turn.heal(slot, full);
             turn.report(slot, Note::GrowsTougher, Subject::Nobody, LIFE_HP);
         }
-        Action::Strength => {
+        Boon::Strength => {
             if let Some(player) = turn.state.player_mut(slot) {
                 let sheet = &mut player.sheet;
                 sheet.strength = sheet.strength.saturating_add(1).min(STRENGTH_MAX);
@@ -92,23 +98,22 @@ pub(super) fn bless(turn: &mut Turn<'_>, slot: u16, action: Action) {
             turn.cure(slot, Effect::Weakened);
             turn.report(slot, Note::GrowsStronger, Subject::Nobody, 0);
         }
-        Action::Affect(effect, ticks) => {
+        Boon::Affect(effect, ticks) => {
             turn.affect(slot, effect, ticks);
         }
-        _ => {}
     }
 }
 
 /// What a potion does to the place where it opens.
-pub(super) fn spill(turn: &mut Turn<'_>, at: u32, action: Action) {
-    match action {
-        Action::Burst(effect, ticks, radius) => {
+pub(super) fn spill(turn: &mut Turn<'_>, at: u32, what: Spill) {
+    match what {
+        Spill::Burst(effect, ticks, radius) => {
             turn.burst(Flash::Magic, at, u8::try_from(radius).unwrap_or(u8::MAX));
             for slot in near(turn, at, radius) {
                 turn.affect(slot, effect, ticks);
             }
         }
-        Action::Cloud(gas, units) => {
+        Spill::Cloud(gas, units) => {
             turn.add_gas(gas, at, units);
             turn.note_at(
                 at,
@@ -120,7 +125,7 @@ pub(super) fn spill(turn: &mut Turn<'_>, at: u32, action: Action) {
             );
             turn.burst(Flash::Gas, at, 1);
         }
-        Action::Flames => {
+        Spill::Flames => {
             turn.note_at(at, Note::FlamesPour);
             turn.burst(Flash::Flame, at, 1);
             for cell in open_around(turn, at, 1) {
@@ -130,7 +135,7 @@ pub(super) fn spill(turn: &mut Turn<'_>, at: u32, action: Action) {
                 }
             }
         }
-        Action::Fungus => {
+        Spill::Fungus => {
             turn.note_at(at, Note::FungusGrows);
             for cell in open_around(turn, at, 3) {
                 if is_bare(turn.state.terrain[cell as usize]) {
@@ -138,7 +143,6 @@ pub(super) fn spill(turn: &mut Turn<'_>, at: u32, action: Action) {
                 }
             }
         }
-        _ => {}
     }
 }
 
@@ -193,7 +197,6 @@ fn enchant(turn: &mut Turn<'_>, doer: &Doer) -> bool {
         return true;
     };
     let item = doer.sheet_mut(turn).items.get_mut(&inv).expect("an enchantable slot is filled");
-    // Only one of a stack of darts would differ: it improves the stack.
     item.enchant = item.enchant.saturating_add(1);
     if item.kind.row().category == Category::Staff {
         item.charge += 1;
@@ -247,11 +250,9 @@ fn remove_negativity(turn: &mut Turn<'_>, doer: &Doer) -> bool {
 
 /// Whether an item is a staff that lacks charges or a charm that is not ready.
 fn wants_charge(item: &Item, now: u64) -> bool {
-    match item.kind.row().category {
-        Category::Staff => item.charge < staff_power(item),
-        Category::Charm => item.charge > now,
-        _ => false,
-    }
+    let category = item.kind.row().category;
+    (category == Category::Staff && item.charge < staff_power(item))
+        || (category == Category::Charm && item.charge > now)
 }
 
 /// Whether a slot other than `except` would gain by recharging.

@@ -66,23 +66,22 @@ const BOW_TICKS: u64 = 10;
 
 /// Lets the bolt fly; `None` if it cannot, else whether it shows what it is.
 fn shoot(turn: &mut Turn<'_>, shot: &Shot<'_>, bolt: Bolt) -> Option<bool> {
-    if bolt == Bolt::Blink {
-        return blink(turn, shot).then_some(true);
+    if bolt != Bolt::Blink {
+        shot.doer.show(turn, Note::Zaps, shot.item);
     }
-    shot.doer.show(turn, Note::Zaps, shot.item);
     Some(match bolt {
+        Bolt::Blink => blink(turn, shot)?,
         Bolt::Lightning => lightning(turn, shot),
         Bolt::Tunnel => tunnel(turn, shot),
         Bolt::Web => webs(turn, shot),
         Bolt::Arrow => arrow(turn, shot),
         Bolt::Fire => fire(turn, shot),
-        Bolt::Blink
-        | Bolt::Poison
-        | Bolt::Slow
-        | Bolt::Entrance
-        | Bolt::Heal
-        | Bolt::Haste
-        | Bolt::Protect => touch(turn, shot, bolt),
+        Bolt::Poison => touch(turn, shot, &POISON),
+        Bolt::Slow => touch(turn, shot, &SLOW),
+        Bolt::Entrance => touch(turn, shot, &ENTRANCE),
+        Bolt::Heal => touch(turn, shot, &HEAL),
+        Bolt::Haste => touch(turn, shot, &HASTE),
+        Bolt::Protect => touch(turn, shot, &PROTECT),
     })
 }
 
@@ -175,39 +174,52 @@ fn arrow(turn: &mut Turn<'_>, shot: &Shot<'_>) -> bool {
     true
 }
 
-/// Bolts that do something to the first one they meet: foes for harm, anybody for help.
-fn touch(turn: &mut Turn<'_>, shot: &Shot<'_>, bolt: Bolt) -> bool {
-    let power = shot.power;
-    let ticks = |base: i32, each: i32| (base + each * power).unsigned_abs();
-    let (flash, effect, ticks, code) = match bolt {
-        Bolt::Poison => (Flash::Poison, Effect::Poisoned, ticks(60, 60), Note::PoisonBoltHits),
-        Bolt::Slow => (Flash::Slow, Effect::Slowed, ticks(100, 60), Note::CastsSlow),
-        Bolt::Entrance => (Flash::Sleep, Effect::Paralysed, ticks(40, 40), Note::EntrancedBy),
-        Bolt::Haste => (Flash::Haste, Effect::Hasted, ticks(100, 60), Note::HastesOther),
-        Bolt::Protect => (Flash::Shield, Effect::Shielded, ticks(100, 60), Note::ProtectsOther),
-        _ => (Flash::Heal, Effect::Regenerating, ticks(20, 20), Note::HealsOther),
-    };
-    let helps = effect.row().good;
-    let met = if helps {
+/// A bolt that lays an effect on the first one it meets: a foe for harm, anybody for help.
+struct Touch {
+    flash: Flash,
+    effect: Effect,
+    /// Ticks of the effect: so many, and so many more for each point of power.
+    ticks: (u32, u32),
+    /// Percentage of full health that it heals, in the same way.
+    heals: (i32, i32),
+    code: Note,
+}
+
+const fn touching(flash: Flash, effect: Effect, ticks: (u32, u32), code: Note) -> Touch {
+    Touch { flash, effect, ticks, heals: (0, 0), code }
+}
+
+const POISON: Touch = touching(Flash::Poison, Effect::Poisoned, (60, 60), Note::PoisonBoltHits);
+const SLOW: Touch = touching(Flash::Slow, Effect::Slowed, (100, 60), Note::CastsSlow);
+const ENTRANCE: Touch = touching(Flash::Sleep, Effect::Paralysed, (40, 40), Note::EntrancedBy);
+const HASTE: Touch = touching(Flash::Haste, Effect::Hasted, (100, 60), Note::HastesOther);
+const PROTECT: Touch = touching(Flash::Shield, Effect::Shielded, (100, 60), Note::ProtectsOther);
+const HEAL: Touch = Touch {
+    heals: (20, 10),
+    ..touching(Flash::Heal, Effect::Regenerating, (20, 20), Note::HealsOther)
+};
+
+fn touch(turn: &mut Turn<'_>, shot: &Shot<'_>, touch: &Touch) -> bool {
+    let (power, effect) = (shot.power, touch.effect);
+    let met = if effect.row().good {
         let (cells, met) = flight(turn, shot.doer.cell, shot.target, |_| true);
-        turn.bolt(flash, shot.doer.cell, cells.last().copied().unwrap_or(shot.doer.cell));
+        let end = cells.last().copied().unwrap_or(shot.doer.cell);
+        turn.bolt(touch.flash, shot.doer.cell, end);
         met
     } else {
-        fly_at_foe(turn, shot, flash).1
+        fly_at_foe(turn, shot, touch.flash).1
     };
     let Some(met) = met else {
         turn.tell(shot.doer.slot, Note::BeamHitsNothing, None, 0);
         return false;
     };
-    let healed = if bolt == Bolt::Heal {
-        let amount = turn.state.actor(met).hp_max * (20 + 10 * power) / 100;
-        turn.heal(met, amount)
-    } else {
-        0
-    };
+    let percent = touch.heals.0 + touch.heals.1 * power;
+    let missing = turn.state.actor(met).hp_max * percent / 100;
+    let healed = turn.heal(met, missing);
+    let ticks = touch.ticks.0 + touch.ticks.1 * power.unsigned_abs();
     let held = turn.affect(met, effect, ticks);
     let other = turn.state.subject(met);
-    let code = if held { code } else { Note::Unharmed };
+    let code = if held { touch.code } else { Note::Unharmed };
     turn.report(shot.doer.slot, code, other, healed);
     true
 }
@@ -255,18 +267,16 @@ fn webs(turn: &mut Turn<'_>, shot: &Shot<'_>) -> bool {
     true
 }
 
-/// Moves along the line to the last free cell; returns whether there was one.
-fn blink(turn: &mut Turn<'_>, shot: &Shot<'_>) -> bool {
+/// Moves along the line to the last free cell; `None` if there is none.
+fn blink(turn: &mut Turn<'_>, shot: &Shot<'_>) -> Option<bool> {
     let doer = shot.doer;
     let gap = i32::from(turn.state.gap(doer.cell, shot.target));
     let far = usize::try_from(gap.min(2 + 2 * shot.power)).unwrap_or(0);
     let cells = turn.state.line_of_fire(doer.cell, shot.target, far);
-    let Some(&end) = cells.iter().rev().find(|&&cell| turn.state.actor_at(cell).is_none()) else {
-        return false;
-    };
+    let &end = cells.iter().rev().find(|&&cell| turn.state.actor_at(cell).is_none())?;
     doer.show(turn, Note::Zaps, shot.item);
     turn.bolt(Flash::Blink, doer.cell, end);
     turn.cure(doer.slot, Effect::Held);
     turn.relocate(doer.slot, end);
-    true
+    Some(true)
 }

@@ -1,6 +1,6 @@
 //! What is wielded and worn, and what it is worth in a fight.
 
-use super::{Doer, Outcome, TURN, TURN_TICKS, USE_TICKS};
+use super::{Doer, Outcome, TURN, TURN_TICKS};
 use crate::game::catalog::Note;
 use crate::game::catalog::items::Gear;
 use crate::game::item::Item;
@@ -21,6 +21,7 @@ pub struct Attack {
     pub accuracy: i32,
     /// Least and most damage.
     pub damage: (i32, i32),
+    /// Weight of the blow in ticks, as in the table.
     pub ticks: u64,
     /// Bits of `catalog::items::special`.
     pub special: u8,
@@ -60,7 +61,7 @@ pub fn equip(turn: &mut Turn<'_>, slot: u16, inv: u8) -> Outcome {
 pub fn attack_of(sheet: &Sheet) -> Attack {
     match sheet.weapon.and_then(|inv| sheet.items.get(&inv)) {
         Some(item) => attack_with(item, sheet.strength),
-        None => Attack { accuracy: 100, damage: (1, 3), ticks: USE_TICKS, special: 0 },
+        None => Attack { accuracy: 100, damage: (1, 3), ticks: TURN_TICKS, special: 0 },
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) fn attack_with(item: &Item, strength: u8) -> Attack {
     let Gear::Weapon { damage: (low, high), strength: needed, ticks, special } =
         item.kind.row().gear
     else {
-        return Attack { accuracy: 70, damage: (1, 2), ticks: USE_TICKS, special: 0 };
+        return Attack { accuracy: 70, damage: (1, 2), ticks: TURN_TICKS, special: 0 };
     };
     // A missing point of strength costs as much as four tenths of an enchantment, a spare one
     // gives a quarter; all in tenths of an enchantment.

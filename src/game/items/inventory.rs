@@ -1,5 +1,7 @@
 //! The pack: picking up, laying down, and the clocks of what is in it.
 
+use std::collections::btree_map::Entry;
+
 use super::equip::{FAMILIAR_ARMOR, FAMILIAR_WEAPON};
 use super::{Doer, Outcome, TURN, clear_use, one};
 use crate::game::catalog::items::{Category, Gear, Kind};
@@ -66,7 +68,7 @@ fn close_cages(turn: &mut Turn<'_>, doer: Doer, taken: &Item) {
     let vault = vaults.remove(at);
     for altar in vault.altars {
         if let Some(lost) = turn.take_item(altar) {
-            turn.state.ledger.items_used += u64::from(lost.count);
+            turn.state.ledger.destroy(&lost);
             turn.burst(Flash::Magic, altar, 0);
         }
     }
@@ -108,9 +110,9 @@ pub fn stow(sheet: &mut Sheet, item: &mut Item) -> Option<u8> {
         if item.count == 0 {
             break;
         }
-        if !sheet.items.contains_key(&inv) {
+        if let Entry::Vacant(free) = sheet.items.entry(inv) {
             let moved = item.count.min(stack_max);
-            sheet.items.insert(inv, Item { count: moved, ..item.clone() });
+            free.insert(Item { count: moved, ..item.clone() });
             item.count -= moved;
             last = Some(inv);
         }

@@ -41,7 +41,7 @@ const HEAPS_PER_FLOOR: (i32, i32) = (3, 5);
 pub fn floor_loot(rng: &mut Rng, depth: u8) -> Vec<Item> {
     let mut loot: Vec<Item> = GUARANTEED
         .iter()
-        .filter(|(_, _, first, every)| depth >= *first && (depth - first) % every == 0)
+        .filter(|(_, _, first, every)| depth >= *first && (depth - first).is_multiple_of(*every))
         .map(|&(kind, pieces, ..)| kind.item(pieces))
         .collect();
     let (least, most) = ITEMS_PER_FLOOR;

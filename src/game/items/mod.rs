@@ -9,7 +9,7 @@ mod aim;
 mod equip;
 mod inventory;
 mod looks;
-mod loot;
+pub mod loot;
 mod scrolls;
 mod throw;
 mod use_item;
@@ -22,7 +22,7 @@ pub use equip::{Attack, armor_of, armor_shown, armor_used, attack_of, equip, wea
 pub use inventory::{drop, pick_up, rest_clocks, start_clocks, stow, upkeep};
 pub use looks::{LookRow, Looks, is_malevolent, knows};
 pub use loot::{floor_loot, make, monster_loot, starting_kit, vault_treasure};
-pub use throw::{hit_chance, throw};
+pub use throw::throw;
 pub use use_item::use_item;
 
 use super::catalog::Note;

@@ -3,7 +3,7 @@
 use super::act::{bless, open_around, spill};
 use super::equip::attack_with;
 use super::{Doer, Outcome, USE};
-use crate::game::catalog::items::{Action, Category, Kind, flags};
+use crate::game::catalog::items::{Action, Boon, Category, Kind, Spill, flags};
 use crate::game::catalog::terrain::flags as ground;
 use crate::game::catalog::{Effect, Flash, Gas, Note};
 use crate::game::item::Item;
@@ -65,13 +65,15 @@ fn fall(turn: &Turn<'_>, doer: &Doer, target: u32) -> (u32, Option<u16>) {
 }
 
 fn flash_of(item: &Item) -> Flash {
+    let row = item.kind.row();
     if item.kind == Kind::Javelin.kind() {
-        return Flash::Javelin;
-    }
-    match item.kind.row().category {
-        Category::Potion => Flash::Flask,
-        Category::Weapon => Flash::Dart,
-        _ => Flash::Thrown,
+        Flash::Javelin
+    } else if row.category == Category::Potion {
+        Flash::Flask
+    } else if row.has(flags::THROWN) {
+        Flash::Dart
+    } else {
+        Flash::Thrown
     }
 }
 
@@ -86,22 +88,7 @@ pub(super) fn strikes(turn: &Turn<'_>, rng: &mut Rng, slot: u16, accuracy: i32) 
     let helpless = state.actor(slot).mode == Mode::Asleep && state.actor(slot).kind != 0
         || state.is_affected(slot, Effect::Paralysed)
         || state.is_affected(slot, Effect::Held);
-    let defence = match state.player(slot) {
-        Some(player) => super::armor_of(&player.sheet),
-        None => 10 * state.row(slot).defence,
-    };
-    helpless || rng.chance(hit_chance(accuracy, defence))
-}
-
-/// The chance in a hundred that a blow strikes home: each tenth of a point of protection takes a
-/// seventieth off what is left.
-#[must_use]
-pub fn hit_chance(accuracy: i32, protection_tenths: i32) -> u32 {
-    let mut millis = accuracy.clamp(0, 300) * 1_000;
-    for _ in 0..protection_tenths.clamp(0, 400) {
-        millis -= millis / 70;
-    }
-    (millis / 1_000).clamp(2, 100).unsigned_abs()
+    helpless || i64::from(rng.below(1_000)) < i64::from(state.chance_to_hit(accuracy, slot))
 }
 
 fn hit(turn: &mut Turn<'_>, doer: &Doer, (end, met): (u32, Option<u16>), piece: Item) {
@@ -128,8 +115,8 @@ fn hit(turn: &mut Turn<'_>, doer: &Doer, (end, met): (u32, Option<u16>), piece: 
         turn.note(Audience::Sight(end), code, source, other, Some(piece.clone()), lost);
     }
     if row.has(flags::INCENDIARY) {
-        turn.state.ledger.items_used += u64::from(piece.count);
-        spill(turn, end, Action::Flames);
+        turn.state.ledger.destroy(&piece);
+        spill(turn, end, Spill::Flames);
     } else {
         land(turn, end, piece);
     }
@@ -137,35 +124,35 @@ fn hit(turn: &mut Turn<'_>, doer: &Doer, (end, met): (u32, Option<u16>), piece: 
 
 /// A potion does to the place, or to everyone it splashes, what it does to whoever drinks it.
 fn shatter(turn: &mut Turn<'_>, doer: &Doer, at: u32, potion: &Item) {
-    turn.state.ledger.items_used += u64::from(potion.count);
+    turn.state.ledger.destroy(potion);
     turn.make_noise(at, 8);
     doer.show(turn, Note::Shatters, potion);
-    let action = potion.kind.row().action;
-    let touched = match action {
-        Action::Heal(_) => {
-            spill(turn, at, Action::Cloud(Gas::Healing, SPORES));
+    let touched = match potion.kind.row().action {
+        Action::Grant(Boon::Heal(_)) => {
+            spill(turn, at, Spill::Cloud(Gas::Healing, SPORES));
             true
         }
-        Action::Life | Action::Strength => splash(turn, vec![at], action),
-        Action::Affect(..) => {
+        Action::Grant(boon @ (Boon::Life | Boon::Strength)) => splash(turn, vec![at], boon),
+        Action::Grant(boon @ Boon::Affect(..)) => {
             turn.burst(Flash::Splash, at, 1);
-            splash(turn, open_around(turn, at, 1), action)
+            splash(turn, open_around(turn, at, 1), boon)
         }
-        _ => {
-            spill(turn, at, action);
+        Action::Open(what) => {
+            spill(turn, at, what);
             true
         }
+        Action::None | Action::Cast(_) | Action::Aim(_) => false,
     };
     if touched {
         doer.learn(turn, potion.kind);
     }
 }
 
-fn splash(turn: &mut Turn<'_>, cells: Vec<u32>, action: Action) -> bool {
+fn splash(turn: &mut Turn<'_>, cells: Vec<u32>, boon: Boon) -> bool {
     let mut touched = false;
     for cell in cells {
         if let Some(slot) = turn.state.actor_at(cell).filter(|&slot| turn.state.is_up(slot)) {
-            bless(turn, slot, action);
+            bless(turn, slot, boon);
             touched = true;
         }
     }

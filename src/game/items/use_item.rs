@@ -4,7 +4,7 @@ use super::act::{self, Act};
 use super::inventory::staff_power;
 use super::{Doer, Outcome, TURN_TICKS, USE, knows};
 use crate::game::catalog::Note;
-use crate::game::catalog::items::{Action, Category};
+use crate::game::catalog::items::{Action, Category, Spell};
 use crate::game::item::Item;
 use crate::game::turn::Turn;
 
@@ -44,9 +44,10 @@ pub fn use_item(turn: &mut Turn<'_>, slot: u16, inv: u8) -> Outcome {
         return doer.refuse(turn, why, None);
     }
     doer.show(turn, verb, &item);
-    if row.category.is_consumed() {
-        doer.take_piece(turn, inv);
-        turn.state.ledger.items_used += 1;
+    if row.category.is_consumed()
+        && let Some(piece) = doer.take_piece(turn, inv)
+    {
+        turn.state.ledger.destroy(&piece);
     }
     let noticed = act::perform(turn, Act { doer, at: doer.cell, item: &item }, row.action);
     if let Some(charm) = doer.sheet_mut(turn).items.get_mut(&inv)
@@ -67,14 +68,18 @@ fn charm_ticks(charm: &Item) -> u64 {
 /// Why an action would change nothing.
 fn in_vain(doer: &Doer, turn: &Turn<'_>, action: Action, inv: u8) -> Option<Note> {
     let sheet = doer.sheet(turn);
-    match action {
-        Action::Enchant if act::enchantable(sheet).is_none() => Some(Note::NothingToEnchant),
-        Action::Identify if act::unidentified(sheet, inv).is_empty() => {
-            Some(Note::NothingToIdentify)
+    let now = turn.state.tick.0;
+    let (vain, why) = match action {
+        Action::Cast(Spell::Enchant) => (act::enchantable(sheet).is_none(), Note::NothingToEnchant),
+        Action::Cast(Spell::Identify) => {
+            (act::unidentified(sheet, inv).is_empty(), Note::NothingToIdentify)
         }
-        Action::Recharge if !act::has_rechargeable(sheet, turn.state.tick.0, inv) => {
-            Some(Note::NothingToRecharge)
+        Action::Cast(Spell::Recharge) => {
+            (!act::has_rechargeable(sheet, now, inv), Note::NothingToRecharge)
         }
-        _ => None,
-    }
+        Action::None | Action::Grant(_) | Action::Open(_) | Action::Cast(_) | Action::Aim(_) => {
+            return None;
+        }
+    };
+    vain.then_some(why)
 }
