@@ -257,7 +257,7 @@ impl Turn<'_> {
         };
         let Some(character) = self.state.player_of(slot) else { return Outcome::Refused };
         if self.state.is_affected(slot, Effect::Held) {
-            self.tell(slot, Note::CannotActHeld, None, 0);
+            self.tell(slot, Note::HeldFast, None, 0);
             return Outcome::Refused;
         }
         if self.state.kind == ZoneKind::Arena {

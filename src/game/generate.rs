@@ -6,7 +6,7 @@ use super::catalog::terrain::flags;
 use super::derive;
 use super::dungeon::{self, FloorPlan, FloorSpec};
 use super::item::Item;
-use super::items::loot;
+use super::items as loot;
 use super::rng::{Rng, mix};
 use super::state::{GASES, Mode, VaultState, ZoneKind, ZoneState};
 use super::turn::Turn;
@@ -186,6 +186,26 @@ fn home(state: &ZoneState, kind: Monster, cells: &[u32], rng: &mut Rng) -> Optio
     let own: Vec<u32> =
         (0..state.area() as u32).filter(|&cell| state.terrain_has(cell, element)).collect();
     rng.pick(&own).copied()
+}
+
+/// Makes a band somewhere at least `gap` cells from every player.
+pub fn stray(turn: &mut Turn<'_>, gap: u16, mode: Mode, rng: &mut Rng) {
+    let Some(kind) = choose(rng, turn.state.depth) else { return };
+    for _ in 0..20 {
+        let cell = rng.below(turn.state.area() as u32);
+        let element = if MONSTERS[kind as usize].has(is::SWIMS) {
+            turn.state.terrain_has(cell, flags::DEEP_WATER)
+        } else {
+            turn.state.derived.walk[cell as usize] != 0
+                && turn.state.maps.hunt.get(cell as usize).is_none_or(|&d| d != u16::MAX)
+        };
+        let near =
+            turn.state.bodies().any(|slot| turn.state.gap(turn.state.actor(slot).cell, cell) < gap);
+        if element && !near {
+            band(turn, kind, cell, mode, rng);
+            return;
+        }
+    }
 }
 
 /// Makes a monster, and the rest of its band if it has one.

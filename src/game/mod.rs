@@ -18,5 +18,6 @@ pub mod ledger;
 pub mod movement;
 pub mod player;
 pub mod rng;
+pub mod spells;
 pub mod state;
 pub mod turn;

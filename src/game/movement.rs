@@ -200,6 +200,19 @@ impl Turn<'_> {
         }
     }
 
+    /// Whoever floated stands in its cell from now on.
+    pub fn touch_down(&mut self, slot: u16) {
+        let cell = self.state.actor(slot).cell;
+        self.enter_cell(slot, cell);
+    }
+
+    /// Shows a cell to a player as it is without things, wherever it is.
+    pub fn reveal(&mut self, slot: u16, cell: u32) {
+        if let Some(character) = self.state.player_of(slot) {
+            self.state.derived.revealed.push((character, cell));
+        }
+    }
+
     /// Deep water takes one thing that is neither worn nor wielded, every other time.
     fn swim_with_pack(&mut self, slot: u16, cell: u32) {
         let mut rng = self.rng(purpose::ENTER ^ u64::from(slot));

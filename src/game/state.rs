@@ -160,6 +160,10 @@ pub struct Derived {
     pub vacant: std::collections::BTreeSet<u16>,
     /// Actors whose health has run out in this tick.
     pub dying: Vec<Dying>,
+    /// Whether sight may end elsewhere than in the tick before.
+    pub opacity_changed: bool,
+    /// Cells that players were shown by magic in this tick.
+    pub revealed: Vec<(CharacterId, u32)>,
     /// Living monsters.
     pub monsters: u32,
 }
