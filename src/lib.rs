@@ -49,9 +49,17 @@ pub mod journal;
 #[cfg(feature = "server")]
 pub mod store;
 
+/// Sockets of server and client: QUIC, WebTransport, WebSocket, HTTP.
+#[cfg(feature = "network")]
+pub mod net;
+
 /// The browser client's files.
 pub mod web;
 
 /// Composition: the only room that sees cores and adapters.
 #[cfg(feature = "server")]
 pub mod app;
+
+/// The command line.
+#[cfg(all(feature = "server", feature = "terminal"))]
+pub mod cli;
