@@ -4,4 +4,7 @@
 //! [`rng`]. It must never see a connection, a frame or a journal.
 
 pub mod catalog;
+pub mod dungeon;
+pub mod item;
 pub mod rng;
+pub mod state;

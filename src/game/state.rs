@@ -1,0 +1,309 @@
+//! The state of one zone: everything `step` reads and writes, and nothing else.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::catalog::Terrain;
+use super::item::{Item, ItemKind};
+use crate::model::limits::NO_ACTOR;
+use crate::model::{CellMap, CharacterId, Command, Pos, Tick, ZoneId};
+
+/// Number of gas kinds: poison, methane, confusion, healing.
+pub const GASES: usize = 4;
+/// Number of effect kinds, the rows of [`super::catalog::effects`].
+pub const EFFECTS: usize = 16;
+
+/// A zone. Row-major planes are indexed by `y * width + x`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ZoneState {
+    pub zone: ZoneId,
+    pub seed: u64,
+    /// 1 to `limits::FLOORS`; arenas have the depth their monsters would have.
+    pub depth: u8,
+    pub width: u16,
+    pub height: u16,
+    /// Steps made so far.
+    pub tick: Tick,
+    pub up: Pos,
+    pub down: Pos,
+    pub terrain: Vec<Terrain>,
+    /// Concentration by kind, 0 to 255.
+    pub gas: [Vec<u8>; GASES],
+    /// Ticks a cell goes on burning, 0 for none.
+    pub fire: Vec<u8>,
+    /// Tick (low 32 bits) at which a player was here last, 0 for never: monsters follow it upwards.
+    pub scent: Vec<u32>,
+    /// What lies where, by cell index; one stack a cell.
+    pub items: BTreeMap<u32, Item>,
+    /// Slots; a dead slot is reused, with the next generation.
+    pub actors: Vec<Actor>,
+    pub players: BTreeMap<CharacterId, Player>,
+    /// Characters on their way out, until the other side has confirmed them.
+    pub departures: Vec<Departure>,
+    /// Arrivals already taken, by their keys, so that none is taken twice.
+    pub arrivals: BTreeMap<DepartureKey, Tick>,
+    pub ledger: Ledger,
+    /// Distance maps shared by all monsters, see `sim::cpu::maps`.
+    pub maps: Maps,
+    /// What can be worked out from the rest.
+    #[serde(skip)]
+    pub derived: Derived,
+}
+
+/// Distance maps in steps, `u16::MAX` beyond reach. Refreshed in turn, so they are part of the
+/// state. A map may be empty when nobody on the floor uses it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Maps {
+    /// To the nearest player, for walkers.
+    pub hunt: Vec<u16>,
+    /// To the nearest player, for swimmers that do not leave the water.
+    pub swim: Vec<u16>,
+    /// To the nearest player, through walls that can be dug.
+    pub dig: Vec<u16>,
+    /// Away from players, for walkers.
+    pub flee: Vec<i16>,
+    /// To the nearest noise that is still ringing.
+    pub noise: Vec<u16>,
+}
+
+/// Worked out again after loading a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Derived {
+    /// Actor slot by cell, `limits::NO_ACTOR` for none.
+    pub occupant: Vec<u16>,
+    /// Cells whose look changed in this tick, one bit each.
+    pub changed: Vec<u64>,
+}
+
+/// What a monster is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Mode {
+    #[default]
+    Asleep,
+    Wandering,
+    Hunting,
+    Fleeing,
+    /// Follows and helps a player.
+    Ally,
+}
+
+/// A player's body or a monster.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Actor {
+    pub alive: bool,
+    pub generation: u8,
+    /// 0: a player; else a row of [`super::catalog::monsters`].
+    pub kind: u8,
+    pub mode: Mode,
+    pub cell: u32,
+    pub hp: i32,
+    pub hp_max: i32,
+    /// The tick at which it may act again.
+    pub ready_at: u64,
+    /// Tick at which each effect ends, 0 for none.
+    pub effects: [u32; EFFECTS],
+    /// Where it wants to go when it hunts nobody (a cell), or last saw its prey.
+    pub goal: u32,
+    /// Slot of the leader of its pack or of the player it serves, `NO_ACTOR` for none.
+    pub leader: u16,
+    /// Whose body it is; 0 for monsters.
+    pub character: CharacterId,
+    /// What a thief has taken or a monster carries.
+    pub carried: Option<Item>,
+}
+
+impl Actor {
+    /// A dead slot.
+    #[must_use]
+    pub fn vacant() -> Self {
+        Self {
+            alive: false,
+            generation: 0,
+            kind: 0,
+            mode: Mode::Asleep,
+            cell: 0,
+            hp: 0,
+            hp_max: 0,
+            ready_at: 0,
+            effects: [0; EFFECTS],
+            goal: 0,
+            leader: NO_ACTOR,
+            character: CharacterId(0),
+            carried: None,
+        }
+    }
+}
+
+/// What a character takes from zone to zone, and what the store keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sheet {
+    pub character: CharacterId,
+    pub name: String,
+    /// Rises with every departure; the store and the zones take only a newer one.
+    pub version: u64,
+    pub level: u8,
+    pub xp: u32,
+    pub gold: u32,
+    pub hp: i32,
+    pub hp_max: i32,
+    pub strength: u8,
+    /// Inventory by slot.
+    pub items: BTreeMap<u8, Item>,
+    /// Slots of the wielded weapon and the worn armour.
+    pub weapon: Option<u8>,
+    pub armor: Option<u8>,
+    /// Item kinds whose nature the character knows.
+    pub known: Vec<ItemKind>,
+    /// The newest command applied or refused for good.
+    pub last_command: u32,
+    /// Remaining ticks of each effect.
+    pub effects: [u32; EFFECTS],
+    pub deaths: u32,
+    pub deepest: u8,
+    /// The zone it wakes up in.
+    pub home: ZoneId,
+}
+
+/// A character present in the zone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Player {
+    pub sheet: Sheet,
+    /// Its actor's slot; while it waits to respawn, `NO_ACTOR`.
+    pub slot: u16,
+    /// Commands whose turn has not come.
+    pub queue: VecDeque<Command>,
+    pub connected: bool,
+    /// While not connected: the tick at which the character goes to rest.
+    pub guarded_until: Tick,
+    pub sneaking: bool,
+    /// While dead: the tick at which it wakes up again.
+    pub respawn_at: Tick,
+    /// What the player has seen of this zone.
+    pub memory: CellMap,
+}
+
+/// Names one departure for ever: the zone and tick it left at, and who.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DepartureKey {
+    pub zone: ZoneId,
+    pub tick: Tick,
+    pub character: CharacterId,
+}
+
+/// Where a character goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Destination {
+    /// Another zone, by its `up` or `down` stairs.
+    Zone { zone: ZoneId, arrive: Arrive },
+    /// To rest: into the store.
+    Store,
+}
+
+/// Where in a zone a character appears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Arrive {
+    Up,
+    Down,
+}
+
+/// A character that has left the floor and not yet arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departure {
+    pub key: DepartureKey,
+    pub to: Destination,
+    pub sheet: Sheet,
+    /// Set when it leaves because it died: what killed it, for the hall of fame.
+    pub death: Option<Death>,
+}
+
+/// How a character's run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Death {
+    pub cause: String,
+    pub level: u8,
+    pub depth: u8,
+    pub gold: u32,
+}
+
+/// Counts what came into the world and what went, so that what is there can be checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    pub items_made: u64,
+    pub items_used: u64,
+    pub items_in: u64,
+    pub items_out: u64,
+    pub gold_made: u64,
+    pub gold_used: u64,
+    pub gold_in: u64,
+    pub gold_out: u64,
+}
+
+/// What enters a zone at a tick, in this order; together with the state it decides the next state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// A character comes in. Taken once per key.
+    Arrive {
+        key: DepartureKey,
+        at: Arrive,
+        sheet: Sheet,
+    },
+    /// The other side has the character of this departure.
+    Arrived {
+        key: DepartureKey,
+    },
+    /// A player's connection is there again, or gone.
+    Connect {
+        character: CharacterId,
+    },
+    Disconnect {
+        character: CharacterId,
+    },
+    /// The player said goodbye: the character goes to rest at once.
+    Leave {
+        character: CharacterId,
+    },
+    /// A command; numbers up to the character's `last_command` are ignored.
+    Command {
+        character: CharacterId,
+        number: u32,
+        command: Command,
+    },
+}
+
+/// Somebody in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Nobody,
+    /// An actor slot, with its kind (it may be dead already).
+    Actor {
+        slot: u16,
+        kind: u8,
+    },
+}
+
+/// Who is told of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    One(CharacterId),
+    /// Everyone who sees the cell.
+    Sight(u32),
+    /// Everyone on the floor.
+    All,
+}
+
+/// Something worth telling; not part of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub audience: Audience,
+    pub what: Happening,
+}
+
+/// What happened. Codes and looks are rows of the catalog's tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    Note { code: u8, who: Subject, other: Subject, item: Option<Item>, number: i32 },
+    Bolt { look: u8, from: u32, to: u32 },
+    Burst { look: u8, at: u32, radius: u8 },
+    Chat { from: String, text: String },
+}
