@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 pub use memory::{Fault, MemoryDisk, MemoryJournal, MemoryReader};
 pub use prune::Keep;
-pub use sqlite::{Config, JOURNAL_FILE, SqliteJournal, SqliteReader};
+pub use sqlite::{Config, JOURNAL_FILE, SqliteJournal, SqliteReader, Synchronous};
 pub use worker::{
     Abandoned, Report, Request, Requests, Stopped, Worker, WorkerConfig, WorkerMetrics,
 };

@@ -16,7 +16,7 @@ use crate::model::{Tick, ZoneId};
 /// The name of the journal's file in the data folder.
 pub const JOURNAL_FILE: &str = "journal.sqlite";
 
-pub use sqlite::Config;
+pub use sqlite::{Config, Synchronous};
 
 const FORMAT: sqlite::Format = sqlite::Format {
     what: "journal",
