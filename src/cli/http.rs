@@ -90,7 +90,8 @@ impl Server {
         let character = match alive {
             Some(character) => character,
             None => {
-                let body = json!({ "name": name });
+                // Names of guests are no names for characters.
+                let body = json!({ "name": name.replacen("guest-", "wanderer-", 1) });
                 self.ask("POST", "/api/characters", Some(&token), Some(&body)).await?
             }
         };
