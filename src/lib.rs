@@ -51,3 +51,7 @@ pub mod web;
 /// Composition: the only room that sees cores and adapters.
 #[cfg(feature = "server")]
 pub mod app;
+
+/// Sockets of server and client: QUIC, WebTransport, WebSocket, HTTP.
+#[cfg(feature = "network")]
+pub mod net;
