@@ -44,7 +44,7 @@ class Game {
   }
 
   #welcome() {
-    vault.keepResume(this.session.resume, this.session.name);
+    vault.keepResume(this.session.resume, this.session);
     this.hud.banner(null);
   }
 
@@ -114,7 +114,7 @@ async function main() {
 
   const resume = query.has('new') ? '' : vault.tabResume();
   if (resume) {
-    play({ resume });
+    play({ resume, token: vault.token(), character: vault.character() });
     return;
   }
   screens.show();
