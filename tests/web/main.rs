@@ -63,7 +63,7 @@ fn every_file_of_the_browser_client_is_served() {
     files.sort();
     let mut served: Vec<_> = ASSETS
         .iter()
-        .map(|a| a.path.strip_prefix("/assets/").unwrap_or("index.html").to_owned())
+        .map(|a| a.path.strip_prefix("/assets/").unwrap_or(&a.path[1..]).to_owned())
         .collect();
     served.sort();
     assert_eq!(files, served);
