@@ -257,7 +257,7 @@ function bridge(paint) {
 /** What lies under a liquid; the liquid itself moves and is drawn by fluids.js. */
 function bed(paint) {
   const { terrain } = paint;
-  if (terrain.lava) ground(paint, [56, 40, 42], 10);
+  if (terrain.lava) ground(paint, mix(FLOOR, [60, 44, 46], 0.5), 10);
   else if (terrain.water) ground(paint, mix(FLOOR, [60, 66, 74], 0.5), 14);
   else ground(paint, mix(FLOOR, [70, 56, 36], 0.6), 18);
 }
