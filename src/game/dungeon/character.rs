@@ -32,6 +32,8 @@ pub(super) struct Character {
     pub(super) plants: u32,
     /// How crumbled the floor is; 100 is usual.
     pub(super) decay: u32,
+    /// How many of the thin walls have fallen.
+    pub(super) erosion: u32,
 }
 
 impl Character {
@@ -53,6 +55,7 @@ impl Character {
             ],
             plants: 100,
             decay: 60 + depth * 4,
+            erosion: 0,
         };
         match Self::draw_trait(depth, rng) {
             Trait::Plain => {}
@@ -68,6 +71,7 @@ impl Character {
             Trait::Overgrown => character.plants = 260,
             Trait::Ruined => {
                 character.decay *= 4;
+                character.erosion = 13;
                 character.doors /= 3;
             }
         }

@@ -1,7 +1,7 @@
 //! What grows, crumbles and gathers on the ground, as a table.
 
 use super::character::Character;
-use super::grid::{Grid, SEALED, roll};
+use super::grid::{Grid, SEALED};
 use crate::game::catalog::Terrain;
 use crate::game::rng::Rng;
 
@@ -43,26 +43,27 @@ const fn patch(
     Patch { terrain, ground, depths, density, spread, vigour }
 }
 
+#[rustfmt::skip]
 static PATCHES: [Patch; 18] = [
-    //    terrain       on                        depths   density  spread    follows
-    patch(Grass, &[Floor], (1, 9), 110, (110, 9), Plants),
-    patch(Grass, &[Floor], (10, 18), 50, (100, 11), Plants),
-    patch(TallGrass, &[Grass, Floor], (1, 16), 75, (90, 13), Plants),
-    patch(Bush, &[Grass, TallGrass], (1, 18), 60, (40, 20), Plants),
-    patch(DeadGrass, &[Grass, Floor], (4, 12), 35, (90, 11), Plants),
-    patch(DeadGrass, &[Grass, Floor], (10, 22), 70, (100, 11), Decay),
-    patch(ShallowWater, &[Floor, Grass], (1, 24), 24, (75, 16), Steady),
-    patch(Mud, &[Floor, Grass], (4, 15), 16, (80, 16), Steady),
-    patch(MethaneVent, &[Mud], (5, 15), 160, (0, 1), Steady),
-    patch(MethaneVent, &[Floor], (8, 26), 9, (0, 1), Steady),
-    patch(Fungus, &[Floor, Rubble], (4, 12), 40, (60, 18), Steady),
-    patch(Fungus, &[Floor, Rubble], (13, 26), 80, (70, 15), Steady),
-    patch(Rubble, &[Floor], (1, 26), 60, (55, 22), Decay),
-    patch(Rubble, &[Floor], (8, 26), 18, (95, 18), Decay),
-    patch(Ash, &[Floor, DeadGrass], (9, 26), 14, (80, 17), Decay),
-    patch(Bones, &[Floor, Rubble], (2, 26), 45, (30, 25), Decay),
-    patch(Bones, &[Floor, Rubble], (16, 26), 20, (70, 25), Decay),
-    patch(Web, &[Floor, Rubble], (7, 26), 30, (60, 26), Steady),
+    //    terrain       on                   depths density spread     follows
+    patch(Grass,        &[Floor],            (1, 9),    110, (110, 9),  Plants),
+    patch(Grass,        &[Floor],            (10, 18),   50, (100, 11), Plants),
+    patch(TallGrass,    &[Grass, Floor],     (1, 16),    75, (90, 13),  Plants),
+    patch(Bush,         &[Grass, TallGrass], (1, 18),    60, (40, 20),  Plants),
+    patch(DeadGrass,    &[Grass, Floor],     (4, 12),    35, (90, 11),  Plants),
+    patch(DeadGrass,    &[Grass, Floor],     (10, 22),   70, (100, 11), Decay),
+    patch(ShallowWater, &[Floor, Grass],     (1, 24),    24, (75, 16),  Steady),
+    patch(Mud,          &[Floor, Grass],     (4, 15),    16, (80, 16),  Steady),
+    patch(MethaneVent,  &[Mud],              (5, 15),   160, (0, 1),    Steady),
+    patch(MethaneVent,  &[Floor],            (8, 26),     9, (0, 1),    Steady),
+    patch(Fungus,       &[Floor, Rubble],    (4, 12),    40, (60, 18),  Steady),
+    patch(Fungus,       &[Floor, Rubble],    (13, 26),   80, (70, 15),  Steady),
+    patch(Rubble,       &[Floor],            (1, 26),    60, (55, 22),  Decay),
+    patch(Rubble,       &[Floor],            (8, 26),    18, (95, 18),  Decay),
+    patch(Ash,          &[Floor, DeadGrass], (9, 26),    14, (80, 17),  Decay),
+    patch(Bones,        &[Floor, Rubble],    (2, 26),    45, (30, 25),  Decay),
+    patch(Bones,        &[Floor, Rubble],    (16, 26),   20, (70, 25),  Decay),
+    patch(Web,          &[Floor, Rubble],    (7, 26),    30, (60, 26),  Steady),
 ];
 
 /// Covers the ground patch by patch, in the order of the table.
@@ -108,10 +109,4 @@ fn sow(grid: &mut Grid, row: &Patch, rng: &mut Rng) {
         edge = next;
         chance = chance.saturating_sub(row.spread.1);
     }
-}
-
-/// A cell of bare ground where a thing may stand without cutting the floor, or `None`.
-pub(super) fn bare(grid: &Grid, rng: &mut Rng, cells: &[usize]) -> Option<usize> {
-    let mut tries = (0..12).filter_map(|_| cells.get(roll(rng, cells.len())).copied());
-    tries.find(|&cell| grid.cells[cell] == Floor && grid.marks[cell] == 0)
 }

@@ -3,7 +3,6 @@
 use super::RoomKind;
 use super::character::Character;
 use super::draft::{Chamber, Draft};
-use super::flora::bare;
 use super::grid::{Grid, roll};
 use crate::game::catalog::Terrain;
 use crate::game::rng::Rng;
@@ -27,6 +26,12 @@ const fn trap(open: Terrain, hidden: Terrain, first_depth: u32, weight: u32) -> 
     Trap { open, hidden, first_depth, weight }
 }
 
+/// A random cell of bare ground among `cells`, or `None` after a few vain tries.
+fn bare(grid: &Grid, rng: &mut Rng, cells: &[usize]) -> Option<usize> {
+    let mut tries = (0..12).filter_map(|_| cells.get(roll(rng, cells.len())).copied());
+    tries.find(|&cell| grid.cells[cell] == Terrain::Floor && grid.marks[cell] == 0)
+}
+
 /// Lays carpets and sets up pillars, statues and fountains, before anything grows.
 pub(super) fn furnish(draft: &mut Draft, character: &Character, rng: &mut Rng) {
     let grid = &mut draft.grid;
@@ -38,7 +43,7 @@ pub(super) fn furnish(draft: &mut Draft, character: &Character, rng: &mut Rng) {
         if size >= 16 && rng.chance(if character.depth < 4 { 8 } else { 14 }) {
             carpet(grid, chamber);
         }
-        if size >= 48 && rng.chance(60) {
+        if size >= 48 && rng.chance(42) {
             pillars(grid, chamber, rng);
         } else if size >= 25 && rng.chance(9) {
             centrepiece(grid, chamber, rng);

@@ -279,3 +279,18 @@ pub(super) fn join(draft: &mut Draft, character: &Character, rng: &mut Rng) {
         }
     }
 }
+
+/// Lets thin walls fall here and there.
+pub(super) fn erode(grid: &mut Grid, character: &Character, rng: &mut Rng) {
+    if character.erosion == 0 {
+        return;
+    }
+    for cell in 0..grid.area() {
+        if grid.cells[cell] == Terrain::Wall && grid.marks[cell] == 0 {
+            let open = grid.ring(cell).iter().filter(|&&n| grid.open(n)).count();
+            if open >= 5 && rng.chance(character.erosion) {
+                grid.cells[cell] = Terrain::Rubble;
+            }
+        }
+    }
+}

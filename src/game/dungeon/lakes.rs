@@ -92,10 +92,12 @@ fn shore(grid: &mut Grid, rng: &mut Rng, liquid: Terrain, core: &[usize], rim: &
     let mut wet = |grid: &mut Grid, cell: usize, chance: u32| {
         let dry = matches!(grid.cells[cell], Terrain::Floor | Terrain::Door);
         if dry && grid.marks[cell] == 0 && rng.chance(chance) {
-            grid.cells[cell] = match liquid {
-                Terrain::Lava if rng.chance(40) => Terrain::Ash,
-                Terrain::Lava => Terrain::Rubble,
-                _ => Terrain::ShallowWater,
+            grid.cells[cell] = if liquid != Terrain::Lava {
+                Terrain::ShallowWater
+            } else if rng.chance(40) {
+                Terrain::Ash
+            } else {
+                Terrain::Rubble
             };
         }
     };

@@ -20,12 +20,11 @@ pub(super) fn mend(draft: &mut Draft) {
     for room in &draft.strongrooms {
         joined[labels[room.cells[0]] as usize] = true;
     }
-    for cell in 0..grid.area() {
-        let label = labels[cell] as usize;
-        let pocket = sizes.get(label).is_some_and(|&size| size <= POCKET_CELLS);
-        if pocket && !joined[label] && grid.marks[cell] == 0 {
+    for (cell, label) in labels.iter_mut().enumerate() {
+        let pocket = sizes.get(*label as usize).is_some_and(|&size| size <= POCKET_CELLS);
+        if pocket && !joined[*label as usize] && grid.marks[cell] == 0 {
             fill(grid, cell);
-            labels[cell] = UNREACHED;
+            *label = UNREACHED;
         }
     }
     connect(grid, &labels, main, &mut joined);
@@ -52,10 +51,12 @@ fn fill(grid: &mut Grid, cell: usize) {
 }
 
 fn cost(terrain: Terrain) -> usize {
-    match terrain {
-        Terrain::DeepWater | Terrain::Lava => 2,
-        _ if walkable(terrain) => 0,
-        _ => 5,
+    if matches!(terrain, Terrain::DeepWater | Terrain::Lava) {
+        2
+    } else if walkable(terrain) {
+        0
+    } else {
+        5
     }
 }
 
@@ -115,11 +116,15 @@ fn build(grid: &mut Grid, from: &[u32], labels: &[u32], joined: &[bool], end: us
     let straight = way.iter().all(|cell| cell % grid.width == end % grid.width)
         || way.iter().all(|cell| cell / grid.width == end / grid.width);
     for cell in way {
-        grid.cells[cell] = match grid.cells[cell] {
-            Terrain::DeepWater if !straight => Terrain::ShallowWater,
-            Terrain::DeepWater | Terrain::Lava => Terrain::StoneBridge,
-            terrain if walkable(terrain) => terrain,
-            _ => Terrain::Floor,
+        let terrain = grid.cells[cell];
+        grid.cells[cell] = if terrain == Terrain::DeepWater && !straight {
+            Terrain::ShallowWater
+        } else if matches!(terrain, Terrain::DeepWater | Terrain::Lava) {
+            Terrain::StoneBridge
+        } else if walkable(terrain) {
+            terrain
+        } else {
+            Terrain::Floor
         };
     }
 }

@@ -28,6 +28,7 @@ mod tests;
 pub use arena::arena;
 
 use crate::game::catalog::Terrain;
+use crate::game::catalog::terrain::flags::TRAP;
 use crate::game::rng::Rng;
 use crate::model::geometry::Pos;
 use crate::model::limits::{FLOORS, ZONE_SIDE_MAX, ZONE_SIDE_MIN};
@@ -96,7 +97,7 @@ pub enum RoomKind {
 /// A place for monsters and items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// A cell of the room that can be walked on.
+    /// A cell of the room that can be walked on, free of traps unless all of them are trapped.
     pub centre: Pos,
     /// The corners of the box around its cells, both inside; other rooms may reach into it.
     pub low: Pos,
@@ -112,6 +113,7 @@ enum Phase {
     Character = 1,
     Rooms,
     Loops,
+    Decay,
     Stairs,
     Lakes,
     Bridges,
@@ -145,6 +147,7 @@ fn attempt(spec: &FloorSpec, draw: u64) -> Option<FloorPlan> {
     let mut draft = Draft::new(spec.width, spec.height);
     grow::grow(&mut draft, &character, &mut rng(Phase::Rooms));
     grow::join(&mut draft, &character, &mut rng(Phase::Loops));
+    grow::erode(&mut draft.grid, &character, &mut rng(Phase::Decay));
     stairs::place(&mut draft, spec.is_last, &mut rng(Phase::Stairs))?;
     lakes::flood(&mut draft, &character, &mut rng(Phase::Lakes));
     mend::mend(&mut draft);
@@ -221,7 +224,8 @@ fn describe(grid: &Grid, chamber: &Chamber, steps: &[u32]) -> Option<Room> {
     let open = || chamber.cells.iter().copied().filter(|&cell| grid.open(cell));
     let hidden = open().all(|cell| steps[cell] == UNREACHED);
     let standing = open().filter(|&cell| hidden || steps[cell] != UNREACHED);
-    let centre = standing.min_by_key(|&cell| stairs::distance(grid, cell, middle))?;
+    let centre = standing
+        .min_by_key(|&cell| (grid.cells[cell].has(TRAP), stairs::distance(grid, cell, middle)))?;
     let count = |kinds: &[Terrain]| {
         chamber.cells.iter().filter(|&&cell| kinds.contains(&grid.cells[cell])).count() * 6
             > chamber.cells.len()

@@ -28,8 +28,8 @@ pub(super) fn hide(draft: &mut Draft, character: &Character, rng: &mut Rng) {
     }
     let (labels, sizes) = grid.groups();
     let mut parents: Vec<u32> = (0..sizes.len() as u32).collect();
-    // A loop's door that has become the only way is no secret; side rooms come after, so that
-    // their doors are the ones to stay hidden where either would do.
+    // A door that is the only way to more than a side room must not stay a secret: a lake may have
+    // made a loop's door such a way.
     let mut links = vec![0_u32; sizes.len()];
     for &door in &hidden {
         for label in beside(grid, &labels, door) {

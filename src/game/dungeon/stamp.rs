@@ -91,7 +91,7 @@ impl Stamp {
 
     /// A cell to enter by when walking in `heading`: the first one met along a random line.
     pub(super) fn entry(&self, rng: &mut Rng, heading: usize) -> Option<(i32, i32)> {
-        if heading % 2 == 0 {
+        if heading.is_multiple_of(2) {
             let x = roll(rng, self.width as usize) as i32;
             let mut line = (0..self.height).filter(|&y| self.get(x, y));
             let y = if heading == 2 { line.next() } else { line.next_back() };
