@@ -1,7 +1,12 @@
 //! Undercroft: an authoritative multiplayer roguelike in which every zone is a log.
 
+/// Identifiers, positions, commands, limits. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod model;
+
+/// The wire protocol. Pure.
+#[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
+pub mod protocol;
 
 /// The rules: dungeon, actors, items, content tables. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
@@ -11,6 +16,10 @@ pub mod game;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod sim;
 
-/// The wire protocol. Pure.
+/// Ends connections: sessions, limits, routing. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
-pub mod protocol;
+pub mod gateway;
+
+/// A player's side: numbering, resending, resume. Pure.
+#[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
+pub mod client;

@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod catalog;
+<<<<<<< HEAD
 pub mod combat;
 pub mod derive;
 pub mod dungeon;
@@ -17,6 +18,10 @@ pub mod items;
 pub mod ledger;
 pub mod movement;
 pub mod player;
+=======
+pub mod dungeon;
+pub mod item;
+>>>>>>> kernels
 pub mod rng;
 pub mod spells;
 pub mod state;

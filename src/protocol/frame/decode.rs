@@ -60,6 +60,7 @@ impl FrameReader {
     /// Forgets all frames, as after a reconnect; what is shown stays until the next keyframe.
     pub fn reset(&mut self) {
         self.history.clear();
+        self.next_event = 0;
     }
 
     /// Applies one frame, given without its tag byte. `Ok(None)`: it is older than a keyframe
@@ -71,7 +72,7 @@ impl FrameReader {
         let low = u16::from_le_bytes([*n0, *n1]);
         let mut r = BitReader::new(rest);
         if *distance == 0 {
-            return self.apply_keyframe(&mut r).map(Some);
+            return self.apply_keyframe(&mut r);
         }
         let newest = self.newest();
         let number = newest.wrapping_add_signed(low.wrapping_sub(newest as u16) as i16 as i32);
@@ -92,11 +93,18 @@ impl FrameReader {
         self.read_body(&mut r, number, &before, view, false).map(Some)
     }
 
-    fn apply_keyframe(&mut self, r: &mut BitReader<'_>) -> Result<Applied, DecodeError> {
+    fn apply_keyframe(&mut self, r: &mut BitReader<'_>) -> Result<Option<Applied>, DecodeError> {
         let number = r.bits(32)?;
         let tick = u64::from(r.bits(32)?) | u64::from(r.bits(32)?) << 32;
         let last_command = r.bits(32)?;
         let zone = ZoneId(r.bits(32)?);
+        match self.view() {
+            // Late or twice. Frame numbers say nothing here: they begin anew when a zone moves.
+            Some(shown) if shown.place.zone == zone && tick <= shown.tick => return Ok(None),
+            // Each zone numbers its events.
+            Some(shown) if shown.place.zone != zone => self.next_event = 0,
+            _ => {}
+        }
         let depth = r.bits(8)? as u8;
         let (width, height) = (r.bits(11)? as u16, r.bits(11)? as u16);
         if !(1..=ZONE_SIDE_MAX).contains(&width) || !(1..=ZONE_SIDE_MAX).contains(&height) {
@@ -105,7 +113,7 @@ impl FrameReader {
         let name = read_text(r, NAME_BYTES_MAX)?;
         let place = Arc::new(Place { zone, depth, width, height, name });
         let view = View { place, tick, last_command, ..View::default() };
-        self.read_body(r, number, &View::default(), view, true)
+        self.read_body(r, number, &View::default(), view, true).map(Some)
     }
 
     fn read_body(

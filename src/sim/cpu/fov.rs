@@ -3,6 +3,7 @@
 //! Symmetric shadowcasting (after Albert Ford's description), a row of a quadrant at a time: a row
 //! is one word of bits, and the part of it between two slopes is a mask.
 
+use super::bits;
 use crate::model::geometry::Pos;
 use crate::model::limits::SIGHT_RADIUS_MAX;
 
@@ -34,12 +35,7 @@ impl Visible {
     /// The seen cells in row-major order.
     pub fn iter(&self) -> impl Iterator<Item = Pos> + '_ {
         (self.top..).zip(&self.rows).flat_map(move |(y, &row)| {
-            let mut rest = row;
-            std::iter::from_fn(move || {
-                let bit = (rest != 0).then(|| rest.trailing_zeros())?;
-                rest &= rest - 1;
-                Some(Pos::new((self.left + bit as i32) as u16, y as u16))
-            })
+            bits::ones(row).map(move |bit| Pos::new((self.left + bit as i32) as u16, y as u16))
         })
     }
 
@@ -75,8 +71,8 @@ pub fn field_of_view(
     scan(&walls, &mut seen_aside, radius);
     transpose(&mut seen_aside);
     let mut rows = [0; SIDE];
-    for dy in 0..=radius {
-        let reach = usize::from(REACH[radius][dy]);
+    for (dy, &reach) in REACH[radius].iter().enumerate().take(radius + 1) {
+        let reach = usize::from(reach);
         let disc = ((1 << (2 * reach + 1)) - 1) << (CENTRE - reach);
         for j in [CENTRE - dy, CENTRE + dy] {
             rows[j] = (seen[j] | seen_aside[j]) & disc & window.inside[j];
@@ -125,11 +121,7 @@ fn pack(plane: &[u8], start: usize, count: usize) -> u64 {
     });
     let mut word = 0;
     for (i, eight) in cells.as_chunks::<8>().0[..count.div_ceil(8)].iter().enumerate() {
-        const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-        let bytes = u64::from_le_bytes(*eight);
-        // The top bit of each byte that is not 0, moved to bit 0 and gathered by a product.
-        let ones = ((((bytes & LOW) + LOW) | bytes) & !LOW) >> 7;
-        word |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+        word |= bits::pack(eight) << (8 * i);
     }
     word
 }
@@ -145,16 +137,16 @@ struct Sector {
 #[derive(Clone, Copy, Default)]
 struct Slope {
     twice_column: i32,
-    depth: usize,
+    depth: i32,
 }
 
 impl Slope {
     /// The window's column at `depth`, rounded down after adding `add` / (2 * `self.depth`).
     #[inline(always)]
-    fn column(self, depth: usize, add: i32) -> usize {
-        let divisor = 2 * self.depth as i32;
-        let numerator = depth as i32 * self.twice_column + add + CENTRE as i32 * divisor;
-        ((numerator as u32 * RECIPROCALS[self.depth]) >> 20) as usize
+    fn column(self, depth: i32, add: i32) -> usize {
+        let divisor = 2 * self.depth;
+        let numerator = depth * self.twice_column + add + CENTRE as i32 * divisor;
+        ((numerator as u32 * RECIPROCALS[self.depth as usize]) >> 20) as usize
     }
 }
 
@@ -172,7 +164,9 @@ fn scan_quadrant(
     row_at: impl Fn(usize) -> usize,
 ) {
     // Sectors of a row have a wall between them: 25 at most.
-    let mut sectors = [Sector::default(); 32];
+    let mut lists = [[Sector::default(); 32]; 2];
+    let [sectors, next] = &mut lists;
+    let (mut sectors, mut next) = (sectors, next);
     sectors[0] = Sector {
         start: Slope { twice_column: -2, depth: 1 },
         end: Slope { twice_column: 2, depth: 1 },
@@ -180,11 +174,11 @@ fn scan_quadrant(
     let mut count = 1;
     for depth in 1..=radius {
         let row = row_at(depth);
-        let mut next = [Sector::default(); 32];
+        let depth = depth as i32;
         let mut next_count = 0;
         for sector in &sectors[..count] {
             let (start, end) = (sector.start, sector.end);
-            let (start_half, end_half) = (start.depth as i32, end.depth as i32);
+            let (start_half, end_half) = (start.depth, end.depth);
             // Cells that the sector touches by more than a corner, and cells whose centre it holds.
             let first = start.column(depth, start_half);
             let last = end.column(depth, end_half - 1);
@@ -212,7 +206,8 @@ fn scan_quadrant(
                 next_count += 1;
             }
         }
-        (sectors, count) = (next, next_count);
+        std::mem::swap(&mut sectors, &mut next);
+        count = next_count;
         if count == 0 {
             break;
         }

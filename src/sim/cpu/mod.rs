@@ -1,6 +1,7 @@
 //! The reference kernels, one a file, on plain slices.
 
 pub mod activity;
+mod bits;
 pub(super) mod births;
 pub(super) mod combat;
 pub(super) mod commands;

@@ -16,6 +16,9 @@ pub(super) trait Lanes: Copy {
     /// Every cell moved one column to the left; bit 63 of `carry` comes in.
     fn left(self, carry: u64) -> Self;
     fn any(self) -> bool;
+    /// Reads 64 columns of binary digits, the lowest digit first, as numbers; those of the columns
+    /// in `missing` are `u16::MAX`.
+    fn numbers(missing: u64, digits: &[u64]) -> [u16; 64];
 }
 
 impl Lanes for Block {
@@ -60,6 +63,16 @@ impl Lanes for Block {
     #[inline(always)]
     fn any(self) -> bool {
         self[0] | self[1] | self[2] | self[3] != 0
+    }
+
+    #[inline(always)]
+    fn numbers(missing: u64, digits: &[u64]) -> [u16; 64] {
+        let bit = |word: u64, i: usize| (word >> i & 1) as u16;
+        std::array::from_fn(|i| {
+            let digits = digits.iter().rev();
+            let number = digits.fold(0, |sum, &digit| sum << 1 | bit(digit, i));
+            number | bit(missing, i).wrapping_neg()
+        })
     }
 }
 
@@ -134,6 +147,46 @@ mod avx2 {
         #[inline(always)]
         fn any(self) -> bool {
             unsafe { _mm256_testz_si256(self.0, self.0) == 0 }
+        }
+
+        #[inline(always)]
+        fn numbers(missing: u64, digits: &[u64]) -> [u16; 64] {
+            let mut numbers = [0; 64];
+            let (parts, _) = numbers.as_chunks_mut::<16>();
+            for (part, numbers) in parts.iter_mut().enumerate() {
+                unsafe {
+                    let column = _mm256_setr_epi16(
+                        1 << 0,
+                        1 << 1,
+                        1 << 2,
+                        1 << 3,
+                        1 << 4,
+                        1 << 5,
+                        1 << 6,
+                        1 << 7,
+                        1 << 8,
+                        1 << 9,
+                        1 << 10,
+                        1 << 11,
+                        1 << 12,
+                        1 << 13,
+                        1 << 14,
+                        i16::MIN,
+                    );
+                    // All ones where the bit is 1: the number -1, or u16::MAX.
+                    let ones = |word: u64| {
+                        let bits = _mm256_set1_epi16((word >> (16 * part)) as i16);
+                        _mm256_cmpeq_epi16(_mm256_and_si256(bits, column), column)
+                    };
+                    let mut sum = _mm256_setzero_si256();
+                    for &digit in digits.iter().rev() {
+                        sum = _mm256_sub_epi16(_mm256_add_epi16(sum, sum), ones(digit));
+                    }
+                    let sum = _mm256_or_si256(sum, ones(missing));
+                    _mm256_storeu_si256(numbers.as_mut_ptr().cast(), sum);
+                }
+            }
+            numbers
         }
     }
 }

@@ -1,0 +1,234 @@
+//! The gateway thread: owns the gateway's state machine and all WebSockets.
+//!
+//! It sleeps until something comes in or the next reading is due. Sockets are read shortly before
+//! the tick, so that what they hold makes it into the tick; that commands wait for the tick anyway
+//! makes one reading a tick enough.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::admission::{Admitter, Request};
+use super::clock::Clock;
+use super::instance::{Message, Threads};
+use crate::gateway::{Admission, Config, ConnectionId, Gateway, Located, Output};
+use crate::model::{CharacterId, GatewayId};
+use crate::net::websocket::{Pool, PoolRead, SendOutcome};
+use crate::net::{Link, NetEvent, Transport, Upgraded};
+use crate::protocol::CloseReason;
+use crate::protocol::bus::Bundle;
+use crate::telemetry::Metrics;
+
+/// What reaches the gateway thread.
+#[derive(Debug)]
+pub enum Event {
+    Net(NetEvent),
+    /// A socket that has become a WebSocket.
+    Upgraded(Upgraded),
+    Bundle(Bundle),
+    Admission(ConnectionId, Result<Admission, CloseReason>),
+    Located(ConnectionId, CharacterId, Located),
+    /// Let nobody in any more, tell everybody to come back, then stop.
+    Drain,
+}
+
+/// What the thread works with.
+#[derive(Debug)]
+pub struct Parts {
+    pub config: Config,
+    pub clock: Arc<Clock>,
+    pub threads: Threads,
+    pub admitter: Admitter,
+    pub pool: Pool,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Longest and shortest time before a tick at which sockets are read.
+const LEAD_MAX: Duration = Duration::from_millis(15);
+const LEAD_MIN: Duration = Duration::from_millis(1);
+
+/// Starts the thread.
+pub fn spawn(inbox: Receiver<Event>, parts: Parts) -> std::io::Result<JoinHandle<()>> {
+    let thread = Thread {
+        gateway: Gateway::new(parts.config.clone()),
+        links: HashMap::new(),
+        slow: Vec::new(),
+        lead: LEAD_MIN,
+        reported: Reported::default(),
+        inbox,
+        parts,
+    };
+    std::thread::Builder::new().name("gateway".to_owned()).spawn(move || thread.run())
+}
+
+/// A connection's transport, if it is not in the pool.
+struct LinkEntry {
+    link: Link,
+    transport: Transport,
+}
+
+/// Counters already added to the metrics.
+#[derive(Default)]
+struct Reported {
+    closes: HashMap<CloseReason, u64>,
+    rate_limited: u64,
+    resumes: u64,
+    dropped: u64,
+}
+
+struct Thread {
+    gateway: Gateway,
+    links: HashMap<ConnectionId, LinkEntry>,
+    /// WebSockets that take no frames for now.
+    slow: Vec<ConnectionId>,
+    /// How long before the tick reading begins: as long as it took of late.
+    lead: Duration,
+    reported: Reported,
+    inbox: Receiver<Event>,
+    parts: Parts,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut tick = self.parts.clock.deadline_after(Instant::now());
+        let mut next_second = tick;
+        loop {
+            match self.inbox.recv_deadline(tick - self.lead) {
+                Ok(Event::Drain) => return self.drain(),
+                Ok(event) => {
+                    self.handle(event);
+                    self.act();
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.read();
+                    if Instant::now() >= next_second {
+                        next_second += Duration::from_secs(1);
+                        self.gateway.handle_timeout(self.now());
+                        self.report();
+                    }
+                    self.gateway.flush();
+                    self.act();
+                    tick = self.parts.clock.deadline_after(tick.max(Instant::now()));
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.parts.clock.elapsed()
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Net(NetEvent::Opened { id, peer, transport, link }) => {
+                self.links.insert(id, LinkEntry { link, transport });
+                self.gateway.handle_opened(now, id, peer.ip(), false);
+            }
+            Event::Net(NetEvent::Message { id, bytes }) => {
+                self.gateway.handle_message(now, id, &bytes);
+            }
+            Event::Net(NetEvent::Closed { id }) => {
+                self.links.remove(&id);
+                self.gateway.handle_closed(id);
+            }
+            Event::Upgraded(upgraded) => {
+                let from = upgraded.peer.ip();
+                match self.parts.pool.add(upgraded) {
+                    Ok(id) => self.gateway.handle_opened(now, id, from, true),
+                    Err(error) => log::debug!("a WebSocket was lost on the way in: {error}"),
+                }
+            }
+            Event::Bundle(bundle) => self.gateway.handle_bundle(now, bundle),
+            Event::Admission(id, answer) => self.gateway.handle_admission(id, answer),
+            Event::Located(id, character, located) => {
+                self.gateway.handle_located(id, character, located);
+            }
+            Event::Drain => {}
+        }
+    }
+
+    /// Reads every WebSocket once.
+    fn read(&mut self) {
+        let begun = Instant::now();
+        let now = self.now();
+        let gateway = &mut self.gateway;
+        let mut closed = Vec::new();
+        self.parts.pool.read_all(|id, read| match read {
+            PoolRead::Message(bytes) => gateway.handle_message(now, id, bytes),
+            PoolRead::Closed(_) => closed.push(id),
+        });
+        for id in closed {
+            self.slow.retain(|&slow| slow != id);
+            self.gateway.handle_closed(id);
+        }
+        for id in self.parts.pool.flush_all() {
+            self.slow.retain(|&slow| slow != id);
+            self.gateway.handle_drained(id);
+        }
+        let took = begun.elapsed() + LEAD_MIN;
+        self.lead = ((self.lead * 7 + took) / 8).clamp(LEAD_MIN, LEAD_MAX);
+    }
+}
+
+impl Thread {
+    /// Does what the gateway wants done.
+    fn act(&mut self) {
+        let now = self.now();
+        while let Some(output) = self.gateway.poll_output() {
+            match output {
+                Output::Send { connection, message, frame } => {
+                    self.send(now, connection, message, frame);
+                }
+                Output::Close { connection, reason } => self.close(connection, reason),
+                Output::Admit { connection, token, resume, character } => {
+                    let request = Request::Admit { connection, token, resume, character };
+                    self.parts.admitter.ask(request);
+                }
+                Output::Locate { connection, character } => {
+                    self.parts.admitter.ask(Request::Locate { connection, character });
+                }
+                Output::ToZone { zone, messages } => {
+                    let gateway: GatewayId = self.parts.config.id;
+                    self.parts.threads.send(zone, Message::Gateway { gateway, zone, messages });
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, now: Duration, id: ConnectionId, message: Bytes, frame: bool) {
+        self.parts.metrics.frame_bytes.observe_if(frame, message.len());
+        if let Some(entry) = self.links.get(&id) {
+            let sent = if frame {
+                entry.link.send_datagram(message)
+            } else {
+                entry.link.send_reliable(message)
+            };
+            if sent.is_err() {
+                self.close(id, CloseReason::TooSlow);
+                self.gateway.handle_closed(id);
+            }
+            return;
+        }
+        match self.parts.pool.send(id, &message) {
+            SendOutcome::Sent | SendOutcome::Queued => {}
+            SendOutcome::Slow => {
+                self.slow.push(id);
+                self.gateway.handle_slow(now, id);
+            }
+        }
+    }
+
+    fn close(&mut self, id: ConnectionId, reason: CloseReason) {
+        match self.links.remove(&id) {
+            Some(entry) => entry.link.close(reason),
+            None => self.parts.pool.close(id, reason),
+        }
+    }
+}

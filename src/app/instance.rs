@@ -1,0 +1,292 @@
+//! The simulation threads: each ticks its zones on the shared clock and hands on what they say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::clock::Clock;
+use super::directory::Directory;
+use super::loader::Loader;
+use super::registrar::Registrar;
+use crate::game::state::{Departure, DepartureKey, Destination, ZoneState};
+use crate::model::{GatewayId, Tick, ZoneId};
+use crate::protocol::bus::{Bundle, ToZone};
+use crate::telemetry::Metrics;
+use crate::zone::{self, Zone};
+
+/// Ticks of one zone that may wait for the journal before the zone pauses.
+const TICKS_IN_FLIGHT_MAX: usize = 8;
+
+/// What reaches a simulation thread.
+#[derive(Debug)]
+pub enum Message {
+    Gateway { gateway: GatewayId, zone: ZoneId, messages: Vec<ToZone> },
+    Arrival(Departure),
+    Confirmed(DepartureKey),
+    Durable { zone: ZoneId, tick: Tick },
+    Loaded(Box<Zone>),
+    /// A zone cannot be loaded; the error was logged.
+    Unloadable(ZoneId),
+    Stop,
+}
+
+/// Addresses of all simulation threads: a zone lives on the thread of its number.
+#[derive(Clone, Debug)]
+pub struct Threads {
+    inboxes: Arc<Vec<Sender<Message>>>,
+}
+
+impl Threads {
+    /// Makes the inboxes of `count` threads.
+    #[must_use]
+    pub fn new(count: usize) -> (Self, Vec<Receiver<Message>>) {
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| crossbeam_channel::unbounded()).unzip();
+        (Self { inboxes: Arc::new(senders) }, receivers)
+    }
+
+    /// Sends to the thread that holds `zone`. A thread that has stopped hears nothing.
+    pub fn send(&self, zone: ZoneId, message: Message) {
+        let inbox = &self.inboxes[zone.0 as usize % self.inboxes.len()];
+        if inbox.send(message).is_err() {
+            log::debug!(zone = zone.0; "the simulation has stopped");
+        }
+    }
+
+    /// Asks every thread to stop after its present tick.
+    pub fn stop(&self) {
+        for inbox in self.inboxes.iter() {
+            // A thread that is gone needs no stopping.
+            let _ = inbox.send(Message::Stop);
+        }
+    }
+}
+
+/// What a simulation thread works with.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    pub clock: Arc<Clock>,
+    pub threads: Threads,
+    pub directory: Arc<Directory>,
+    pub loader: Loader,
+    pub registrar: Registrar,
+    pub journal: crate::journal::Worker,
+    pub gateway: Sender<super::gateway::Event>,
+    pub metrics: Arc<Metrics>,
+    pub snapshot_ticks: u64,
+    pub history_ticks: u64,
+}
+
+/// Starts simulation thread number `number`.
+pub fn spawn(
+    number: usize,
+    inbox: Receiver<Message>,
+    zones: Vec<Zone>,
+    parts: Parts,
+) -> std::io::Result<JoinHandle<()>> {
+    let zones = zones.into_iter().map(|zone| (zone.id(), zone)).collect();
+    let thread = Thread { inbox, zones, loading: BTreeMap::new(), parts, failed: BTreeSet::new() };
+    std::thread::Builder::new().name(format!("simulation-{number}")).spawn(move || thread.run())
+}
+
+struct Thread {
+    inbox: Receiver<Message>,
+    zones: BTreeMap<ZoneId, Zone>,
+    /// What came for zones that are being loaded.
+    loading: BTreeMap<ZoneId, Vec<Message>>,
+    failed: BTreeSet<ZoneId>,
+    parts: Parts,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let ids: Vec<_> = self.zones.keys().copied().collect();
+        for id in ids {
+            self.hand_on(id);
+        }
+        let mut deadline = self.parts.clock.deadline_after(Instant::now());
+        let mut last_tick: Option<Instant> = None;
+        loop {
+            match self.inbox.recv_deadline(deadline) {
+                Ok(Message::Stop) => return self.finish(),
+                Ok(message) => self.handle(message),
+                Err(RecvTimeoutError::Timeout) => {
+                    let begun = Instant::now();
+                    let lateness = begun.saturating_duration_since(deadline);
+                    if self.tick() {
+                        let metrics = &self.parts.metrics;
+                        metrics.tick_lateness_seconds.observe(lateness.as_secs_f64());
+                        metrics.tick_duration_seconds.observe(begun.elapsed().as_secs_f64());
+                        if let Some(last) = last_tick.replace(begun) {
+                            let interval = begun.saturating_duration_since(last);
+                            metrics.tick_interval_seconds.observe(interval.as_secs_f64());
+                        }
+                    } else {
+                        last_tick = None;
+                    }
+                    deadline = self.parts.clock.next(deadline, Instant::now());
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Ticks every zone that is awake; false if none is.
+    fn tick(&mut self) -> bool {
+        while let Ok(message) = self.inbox.try_recv() {
+            if matches!(message, Message::Stop) {
+                // Seen again when the tick is over.
+                self.parts.threads.stop();
+                break;
+            }
+            self.handle(message);
+        }
+        let awake: Vec<ZoneId> = self
+            .zones
+            .iter()
+            .filter(|(_, z)| !z.is_asleep() && z.ticks_in_flight() < TICKS_IN_FLIGHT_MAX)
+            .map(|(&id, _)| id)
+            .collect();
+        if awake.is_empty() {
+            return false;
+        }
+        let begin = |id| self.zones.get_mut(id).map(Zone::begin_tick);
+        let entries = awake.iter().filter_map(begin).collect();
+        self.append(entries);
+        for id in awake {
+            if let Some(zone) = self.zones.get_mut(&id) {
+                zone.finish_tick();
+                observe(&self.parts.metrics, zone);
+                let tick = zone.state().tick;
+                if tick.0.is_multiple_of(self.parts.snapshot_ticks) {
+                    self.parts.loader.save_snapshot(zone.state().clone());
+                }
+            }
+            self.hand_on(id);
+        }
+        true
+    }
+
+    fn append(&self, entries: Vec<zone::Entry>) {
+        let threads = self.parts.threads.clone();
+        let acknowledge = move |zone, tick| threads.send(zone, Message::Durable { zone, tick });
+        let entries = entries.into_iter().map(super::loader::to_journal).collect();
+        self.parts.journal.append(entries, Box::new(acknowledge));
+    }
+
+    fn handle(&mut self, message: Message) {
+        let id = match &message {
+            Message::Gateway { zone, .. } | Message::Durable { zone, .. } => *zone,
+            Message::Arrival(departure) => match departure.to {
+                Destination::Zone { zone, .. } => zone,
+                Destination::Store => return,
+            },
+            Message::Confirmed(key) => key.zone,
+            Message::Loaded(_) | Message::Unloadable(_) | Message::Stop => {
+                return self.handle_loading(message);
+            }
+        };
+        let Some(zone) = self.zones.get_mut(&id) else { return self.load_for(id, message) };
+        match message {
+            Message::Gateway { gateway, messages, .. } => {
+                for message in messages {
+                    zone.handle_message(gateway, message);
+                }
+            }
+            Message::Arrival(departure) => zone.handle_arrival(departure),
+            Message::Confirmed(key) => zone.handle_confirmed(key),
+            Message::Durable { tick, .. } => {
+                zone.handle_durable(tick);
+                self.hand_on(id);
+            }
+            Message::Loaded(_) | Message::Unloadable(_) | Message::Stop => {}
+        }
+    }
+
+    /// Keeps a message for a zone that is not here yet and has the zone loaded.
+    fn load_for(&mut self, id: ZoneId, message: Message) {
+        if self.failed.contains(&id) {
+            return;
+        }
+        let waiting = self.loading.entry(id).or_default();
+        if waiting.is_empty() {
+            self.parts.loader.load(id);
+        }
+        waiting.push(message);
+    }
+
+    fn handle_loading(&mut self, message: Message) {
+        match message {
+            Message::Loaded(zone) => {
+                let id = zone.id();
+                self.zones.insert(id, *zone);
+                self.hand_on(id);
+                for message in self.loading.remove(&id).unwrap_or_default() {
+                    self.handle(message);
+                }
+            }
+            Message::Unloadable(id) => {
+                self.failed.insert(id);
+                self.loading.remove(&id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Hands on what a zone has to say.
+    fn hand_on(&mut self, id: ZoneId) {
+        let Some(zone) = self.zones.get_mut(&id) else { return };
+        while let Some(output) = zone.poll_output() {
+            match output {
+                zone::Output::Bundle { bundle, .. } => self.send_bundle(bundle),
+                zone::Output::Depart(departure) => self.parts.registrar.depart(departure),
+                zone::Output::Confirm { key, character } => {
+                    self.parts.directory.place(character, id);
+                    if key.zone != ZoneId(0) {
+                        self.parts.threads.send(key.zone, Message::Confirmed(key));
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_bundle(&self, bundle: Bundle) {
+        // The gateway is gone only while the process stops.
+        let _ = self.parts.gateway.send(super::gateway::Event::Bundle(bundle));
+    }
+
+    /// Waits for the journal and leaves a snapshot of every zone that is awake, so that the next
+    /// start is quick.
+    fn finish(mut self) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.zones.values().any(|z| z.ticks_in_flight() > 0) {
+            match self.inbox.recv_deadline(deadline) {
+                Ok(message) => self.handle(message),
+                Err(_) => break,
+            }
+        }
+        for zone in self.zones.values().filter(|z| !z.is_asleep()) {
+            self.parts.loader.save_snapshot(zone.state().clone());
+        }
+    }
+}
+
+fn observe(metrics: &Metrics, zone: &Zone) {
+    let counts = zone.counts();
+    metrics.actions_total.inc_by(counts.commands.into());
+    metrics.combat_events_total.inc_by(counts.combat_events.into());
+    metrics.keyframes_total.inc_by(counts.keyframes.into());
+    metrics.frames_total.inc_by(counts.frames.into());
+    metrics.frame_bytes_total.inc_by(counts.frame_bytes.into());
+    let players = i64::try_from(zone.state().players.len()).unwrap_or(i64::MAX);
+    metrics.zone_population.with_label_values(&[&zone.id().to_string()]).set(players);
+}
+
+/// The state to save, with its name in the journal.
+#[must_use]
+pub fn name_of(state: &ZoneState) -> String {
+    format!("floor {}", state.zone)
+}

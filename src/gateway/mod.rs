@@ -1,0 +1,473 @@
+//! Ends connections: sessions, admission, rate limits, routing, resume.
+//!
+//! [`Gateway`] is a state machine: `handle_*` takes what happened with the time it happened at,
+//! [`Gateway::poll_output`] hands out what to do. What zones are told gathers until
+//! [`Gateway::flush`], so that messages grow with zones, not with players. It knows no rule of the game: commands and
+//! frames pass through it as they are. It must never see `game`, `sim` or `zone`.
+
+mod bucket;
+mod connection;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::model::{CharacterId, GatewayId, SessionId, ZoneId};
+use crate::protocol::bus::{Bundle, FromZone, ToZone};
+use crate::protocol::{ClientMessage, CloseReason, ServerMessage};
+use connection::{Connection, Phase};
+
+/// Names a connection while it lasts; given by the adapters, never used twice.
+pub type ConnectionId = u64;
+
+/// Limits of one gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub id: GatewayId,
+    pub ticks_per_second: u8,
+    pub connections_max: usize,
+    pub connections_per_address_max: usize,
+    /// Time a new connection has to say Hello and be let in.
+    pub hello_timeout: Duration,
+    /// Time without any message after which a connection is closed.
+    pub idle_timeout: Duration,
+    /// Time a slow reader has to catch up.
+    pub slow_timeout: Duration,
+    /// Messages, commands and bytes a second from one connection; twice as many at once.
+    pub messages_per_second: u32,
+    pub commands_per_second: u32,
+    pub bytes_per_second: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            id: GatewayId(1),
+            ticks_per_second: 20,
+            connections_max: 10_000,
+            connections_per_address_max: 2_000,
+            hello_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(30),
+            slow_timeout: Duration::from_secs(10),
+            messages_per_second: 60,
+            commands_per_second: 40,
+            bytes_per_second: 16_384,
+        }
+    }
+}
+
+/// Somebody who may play.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    pub session: SessionId,
+    pub character: CharacterId,
+    /// The token with which this session resumes.
+    pub resume: String,
+    pub located: Located,
+}
+
+/// Where a character is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    pub zone: ZoneId,
+    /// The character as the store has it, if it is in no zone.
+    pub sheet: Option<Vec<u8>>,
+}
+
+/// What the gateway wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// `frame`: it may be lost, but if it is, [`Gateway::handle_slow`] has to be called.
+    Send {
+        connection: ConnectionId,
+        message: Bytes,
+        frame: bool,
+    },
+    Close {
+        connection: ConnectionId,
+        reason: CloseReason,
+    },
+    /// Check a Hello; answered by [`Gateway::handle_admission`].
+    Admit {
+        connection: ConnectionId,
+        token: String,
+        resume: String,
+        character: CharacterId,
+    },
+    /// Find a character; answered by [`Gateway::handle_located`].
+    Locate {
+        connection: ConnectionId,
+        character: CharacterId,
+    },
+    ToZone {
+        zone: ZoneId,
+        messages: Vec<ToZone>,
+    },
+}
+
+/// What happened, for the metrics; all counts only rise.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    pub frames: u64,
+    pub frame_bytes: u64,
+    pub frames_dropped: u64,
+    pub commands: u64,
+    pub rate_limited: u64,
+    pub resumes: u64,
+    pub closes: BTreeMap<CloseReason, u64>,
+}
+
+/// One gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    config: Config,
+    connections: HashMap<ConnectionId, Connection>,
+    by_character: HashMap<CharacterId, ConnectionId>,
+    by_address: HashMap<IpAddr, usize>,
+    next_attach: u64,
+    to_zones: BTreeMap<ZoneId, Vec<ToZone>>,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+    draining: bool,
+}
+
+impl Gateway {
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let next_attach = u64::from(config.id.0) << 40;
+        Self {
+            config,
+            connections: HashMap::new(),
+            by_character: HashMap::new(),
+            by_address: HashMap::new(),
+            next_attach,
+            to_zones: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            draining: false,
+        }
+    }
+
+    /// Counts of what happened so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Connections open now, and how many of them play.
+    #[must_use]
+    pub fn population(&self) -> (usize, usize) {
+        (self.connections.len(), self.by_character.len())
+    }
+
+    /// A transport connection is there. `ordered`: what is sent arrives in order and completely.
+    pub fn handle_opened(&mut self, now: Duration, id: ConnectionId, from: IpAddr, ordered: bool) {
+        let here = self.by_address.entry(from).or_default();
+        *here += 1;
+        let too_many = *here > self.config.connections_per_address_max
+            || self.connections.len() >= self.config.connections_max;
+        self.connections.insert(id, Connection::new(&self.config, now, from, ordered));
+        if self.draining {
+            self.close(id, CloseReason::Draining);
+        } else if too_many {
+            self.counters.rate_limited += 1;
+            self.close(id, CloseReason::Full);
+        }
+    }
+
+    /// The transport connection is gone.
+    pub fn handle_closed(&mut self, id: ConnectionId) {
+        self.remove(id);
+    }
+
+    /// Bytes of one message came in.
+    pub fn handle_message(&mut self, now: Duration, id: ConnectionId, bytes: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.last_heard = now;
+        if !connection.allow_message(now, bytes.len()) {
+            self.counters.rate_limited += 1;
+            return self.close(id, CloseReason::Flooding);
+        }
+        match ClientMessage::decode(bytes) {
+            Ok(message) => self.handle_decoded(now, id, message),
+            Err(crate::protocol::DecodeError::TooLong(_)) => self.close(id, CloseReason::TooLarge),
+            Err(_) => self.close(id, CloseReason::Malformed),
+        }
+    }
+
+    fn handle_decoded(&mut self, now: Duration, id: ConnectionId, message: ClientMessage) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        match (message, &connection.phase) {
+            (ClientMessage::Hello { version, .. }, _) if version != crate::protocol::VERSION => {
+                self.close(id, CloseReason::Version);
+            }
+            (ClientMessage::Hello { token, character, resume, datagrams, .. }, Phase::New) => {
+                connection.phase = Phase::Admitting;
+                connection.ordered |= !datagrams;
+                self.outputs.push_back(Output::Admit { connection: id, token, resume, character });
+            }
+            (ClientMessage::Input { last_frame, keyframe, first, commands }, Phase::Playing(p)) => {
+                let (zone, character, attach) = (p.zone, p.character, p.attach);
+                if !connection.allow_commands(now, commands.len()) {
+                    self.counters.rate_limited += 1;
+                    return self.close(id, CloseReason::Flooding);
+                }
+                self.counters.commands += commands.len() as u64;
+                let input =
+                    ToZone::Input { character, attach, last_frame, keyframe, first, commands };
+                self.to_zones.entry(zone).or_default().push(input);
+            }
+            (ClientMessage::Ping { nonce }, _) => {
+                self.send(id, &ServerMessage::Pong { nonce });
+            }
+            (ClientMessage::Bye, _) => {
+                self.detach(id, true);
+                self.close(id, CloseReason::Goodbye);
+            }
+            (ClientMessage::Hello { .. } | ClientMessage::Input { .. }, _) => {
+                self.close(id, CloseReason::OutOfOrder);
+            }
+        }
+    }
+
+    /// Answers [`Output::Admit`].
+    pub fn handle_admission(&mut self, id: ConnectionId, answer: Result<Admission, CloseReason>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let admission = match answer {
+            Ok(admission) => admission,
+            Err(reason) => return self.close(id, reason),
+        };
+        connection.session = admission.session;
+        connection.resume = admission.resume;
+        let character = admission.character;
+        if let Some(old) = self.by_character.insert(character, id).filter(|&old| old != id) {
+            self.counters.resumes += 1;
+            self.close(old, CloseReason::Superseded);
+        }
+        self.attach(id, character, admission.located);
+    }
+
+    /// Answers [`Output::Locate`].
+    pub fn handle_located(&mut self, id: ConnectionId, character: CharacterId, at: Located) {
+        if self.by_character.get(&character) == Some(&id) {
+            self.attach(id, character, at);
+        }
+    }
+
+    fn attach(&mut self, id: ConnectionId, character: CharacterId, at: Located) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        self.next_attach += 1;
+        let attach = self.next_attach;
+        let welcomed = matches!(&connection.phase, Phase::Playing(p) if p.welcomed);
+        connection.phase =
+            Phase::Playing(connection::Playing { character, zone: at.zone, attach, welcomed });
+        let message = ToZone::Attach {
+            character,
+            session: connection.session,
+            attach,
+            ordered: connection.ordered,
+            sheet: at.sheet,
+        };
+        self.to_zones.entry(at.zone).or_default().push(message);
+    }
+
+    /// Takes what an instance sent.
+    pub fn handle_bundle(&mut self, now: Duration, bundle: Bundle) {
+        for item in bundle.items {
+            match item {
+                FromZone::Frame { character, attach, message } => {
+                    self.handle_frame(character, attach, message);
+                }
+                FromZone::Attached { character, attach, last_command, name } => {
+                    if let Some(id) = self.holder(character, attach) {
+                        self.welcome(id, character, last_command, name);
+                    }
+                }
+                FromZone::NotHere { character, attach } => {
+                    if let Some(id) = self.holder(character, attach) {
+                        self.locate_again(now, id, character);
+                    }
+                }
+                FromZone::Moved { character, attach, zone } => {
+                    if let Some(id) = self.holder(character, attach) {
+                        self.attach(id, character, Located { zone, sheet: None });
+                    }
+                }
+                FromZone::Left { character, attach } => {
+                    if let Some(id) = self.holder(character, attach) {
+                        self.close(id, CloseReason::Goodbye);
+                    }
+                }
+            }
+        }
+    }
+
+    fn holder(&self, character: CharacterId, attach: u64) -> Option<ConnectionId> {
+        let id = *self.by_character.get(&character)?;
+        let Phase::Playing(playing) = &self.connections.get(&id)?.phase else { return None };
+        (playing.attach == attach).then_some(id)
+    }
+
+    fn handle_frame(&mut self, character: CharacterId, attach: u64, message: Bytes) {
+        let Some(id) = self.holder(character, attach) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.slow_since.is_some() {
+            self.counters.frames_dropped += 1;
+            return;
+        }
+        self.counters.frames += 1;
+        self.counters.frame_bytes += message.len() as u64;
+        self.outputs.push_back(Output::Send { connection: id, message, frame: true });
+    }
+
+    fn welcome(
+        &mut self,
+        id: ConnectionId,
+        character: CharacterId,
+        last_command: u32,
+        name: String,
+    ) {
+        let ticks_per_second = self.config.ticks_per_second;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.lost_since = None;
+        let Phase::Playing(playing) = &mut connection.phase else { return };
+        if std::mem::replace(&mut playing.welcomed, true) {
+            return;
+        }
+        let (session, resume) = (connection.session, connection.resume.clone());
+        let welcome = ServerMessage::Welcome {
+            version: crate::protocol::VERSION,
+            session,
+            character,
+            last_command,
+            ticks_per_second,
+            name,
+            resume,
+        };
+        self.send(id, &welcome);
+    }
+
+    /// The zone does not have the character: look again, but not for ever.
+    fn locate_again(&mut self, now: Duration, id: ConnectionId, character: CharacterId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let since = *connection.lost_since.get_or_insert(now);
+        if now.saturating_sub(since) > self.config.hello_timeout {
+            return self.close(id, CloseReason::Internal);
+        }
+        self.outputs.push_back(Output::Locate { connection: id, character });
+    }
+
+    /// A frame could not be handed to the transport: nothing more is sent until it has drained.
+    pub fn handle_slow(&mut self, now: Duration, id: ConnectionId) {
+        self.counters.frames_dropped += 1;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.slow_since.get_or_insert(now);
+        }
+    }
+
+    /// The transport takes frames again: the player gets a keyframe.
+    pub fn handle_drained(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.slow_since.take().is_none() {
+            return;
+        }
+        if let Phase::Playing(p) = &connection.phase {
+            let input = ToZone::Input {
+                character: p.character,
+                attach: p.attach,
+                last_frame: 0,
+                keyframe: true,
+                first: 0,
+                commands: Vec::new(),
+            };
+            self.to_zones.entry(p.zone).or_default().push(input);
+        }
+    }
+
+    /// Closes what has waited too long. To be called about once a second.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        let late = |c: &Connection| {
+            let since = |then: Duration| now.saturating_sub(then);
+            match (&c.phase, c.slow_since) {
+                (Phase::New | Phase::Admitting, _) => {
+                    (since(c.opened) > self.config.hello_timeout).then_some(CloseReason::Idle)
+                }
+                (_, Some(slow)) if since(slow) > self.config.slow_timeout => {
+                    Some(CloseReason::TooSlow)
+                }
+                _ => (since(c.last_heard) > self.config.idle_timeout).then_some(CloseReason::Idle),
+            }
+        };
+        let mut expired: Vec<_> =
+            self.connections.iter().filter_map(|(&id, c)| Some((id, late(c)?))).collect();
+        expired.sort_unstable();
+        for (id, reason) in expired {
+            self.close(id, reason);
+        }
+    }
+
+    /// Lets nobody in any more and sends everybody elsewhere.
+    pub fn handle_drain(&mut self) {
+        self.draining = true;
+        let mut all: Vec<_> = self.connections.keys().copied().collect();
+        all.sort_unstable();
+        for id in all {
+            self.close(id, CloseReason::Draining);
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Hands out what has gathered for the zones, as one batch a zone. To be called once before
+    /// each tick.
+    pub fn flush(&mut self) {
+        while let Some((zone, messages)) = self.to_zones.pop_first() {
+            self.outputs.push_back(Output::ToZone { zone, messages });
+        }
+    }
+
+    fn send(&mut self, id: ConnectionId, message: &ServerMessage) {
+        let message = Bytes::from(message.encode());
+        self.outputs.push_back(Output::Send { connection: id, message, frame: false });
+    }
+
+    fn close(&mut self, id: ConnectionId, reason: CloseReason) {
+        if !self.connections.contains_key(&id) {
+            return;
+        }
+        *self.counters.closes.entry(reason).or_default() += 1;
+        let retry_after_ms = if reason.is_temporary() { 500 } else { 0 };
+        self.send(id, &ServerMessage::Close { reason, retry_after_ms });
+        self.outputs.push_back(Output::Close { connection: id, reason });
+        self.remove(id);
+    }
+
+    fn detach(&mut self, id: ConnectionId, leave: bool) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Phase::Playing(p) = &connection.phase else { return };
+        if self.by_character.get(&p.character) == Some(&id) {
+            self.by_character.remove(&p.character);
+        }
+        let message = ToZone::Detach { character: p.character, attach: p.attach, leave };
+        self.to_zones.entry(p.zone).or_default().push(message);
+        connection.phase = Phase::New;
+    }
+
+    fn remove(&mut self, id: ConnectionId) {
+        self.detach(id, false);
+        let Some(connection) = self.connections.remove(&id) else { return };
+        if let Some(count) = self.by_address.get_mut(&connection.from) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&connection.from);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Re-running the journal: recovery after a crash, and the proof that the journal tells the truth.
+
+use super::entry::{Entry, EntryError};
+use crate::game::state::ZoneState;
+use crate::model::{Tick, ZoneId};
+use crate::sim::{self, Scratch, StepOutput};
+
+/// Why a journal cannot be re-run.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error("snapshot of zone {zone} at tick {tick} is damaged")]
+    Snapshot {
+        zone: ZoneId,
+        tick: Tick,
+        #[source]
+        source: postcard::Error,
+    },
+    #[error(
+        "zone {zone} was written by simulation version {written} and this is version {own}: \
+         start the version that wrote it, let it make a snapshot, then update"
+    )]
+    Version { zone: ZoneId, written: u32, own: u32 },
+    #[error("journal of zone {zone} has tick {got} where tick {expected} belongs")]
+    Gap { zone: ZoneId, expected: Tick, got: Tick },
+    #[error(
+        "zone {zone} differs from its journal before tick {tick}: \
+         hash {got:016x}, recorded {recorded:016x}"
+    )]
+    Hash { zone: ZoneId, tick: Tick, recorded: u64, got: u64 },
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+/// Re-runs entries over a snapshot, comparing every recorded hash.
+#[derive(Debug)]
+pub struct Replayer {
+    state: ZoneState,
+    scratch: Scratch,
+    output: StepOutput,
+    hashes_compared: u64,
+}
+
+impl Replayer {
+    /// Starts from a state at hand.
+    #[must_use]
+    pub fn new(mut state: ZoneState) -> Self {
+        sim::restore(&mut state);
+        Self { state, scratch: Scratch::default(), output: StepOutput::default(), hashes_compared: 0 }
+    }
+
+    /// Starts from an encoded snapshot, see [`encode_snapshot`].
+    pub fn from_snapshot(
+        zone: ZoneId,
+        tick: Tick,
+        version: u32,
+        bytes: &[u8],
+    ) -> Result<Self, ReplayError> {
+        if version != sim::VERSION {
+            return Err(ReplayError::Version { zone, written: version, own: sim::VERSION });
+        }
+        let state: ZoneState = postcard::from_bytes(bytes)
+            .map_err(|source| ReplayError::Snapshot { zone, tick, source })?;
+        Ok(Self::new(state))
+    }
+
+    /// Re-runs one tick.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), ReplayError> {
+        let zone = entry.zone;
+        if entry.version != sim::VERSION {
+            return Err(ReplayError::Version { zone, written: entry.version, own: sim::VERSION });
+        }
+        let expected = self.state.tick.next();
+        if entry.tick != expected {
+            return Err(ReplayError::Gap { zone, expected, got: entry.tick });
+        }
+        if let Some(recorded) = entry.hash {
+            let got = sim::hash(&self.state);
+            self.hashes_compared += 1;
+            if got != recorded {
+                return Err(ReplayError::Hash { zone, tick: entry.tick, recorded, got });
+            }
+        }
+        sim::step(&mut self.state, &entry.inputs()?, &mut self.scratch, &mut self.output);
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn state(&self) -> &ZoneState {
+        &self.state
+    }
+
+    /// How many recorded hashes were equal.
+    #[must_use]
+    pub fn hashes_compared(&self) -> u64 {
+        self.hashes_compared
+    }
+
+    #[must_use]
+    pub fn into_state(self) -> ZoneState {
+        self.state
+    }
+}
+
+/// Encodes a state as a snapshot.
+#[must_use]
+pub fn encode_snapshot(state: &ZoneState) -> Vec<u8> {
+    postcard::to_stdvec(state).expect("a state is plain data")
+}

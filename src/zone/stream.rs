@@ -1,0 +1,245 @@
+//! The frames of one attached player: what was sent, what is acknowledged, what is still to send.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::model::limits::{EVENT_BACKLOG_MAX, FRAME_HASH_INTERVAL, FRAME_HISTORY};
+use crate::model::{Cell, CellMap};
+use crate::protocol::frame::{self, Encoded};
+use crate::protocol::{Event, View};
+
+/// Cells that fit every frame, whatever else it carries.
+const CELLS_SURE_TO_FIT: usize = 20;
+/// Remembered cells are added to a frame until it carries this many.
+const CELLS_PER_RESYNC: usize = 400;
+
+/// One frame on its way or arrived.
+#[derive(Debug)]
+struct Sent {
+    number: u32,
+    view: View,
+    cells: Vec<u32>,
+    /// Number of the event after the last one it carried.
+    events_end: u32,
+}
+
+/// The frames of one attach.
+#[derive(Debug)]
+pub(super) struct Stream {
+    ordered: bool,
+    number: u32,
+    sent: VecDeque<Sent>,
+    /// The newest frame the client says it has.
+    acked: u32,
+    keyframe: bool,
+    /// Cells whose look the client does not have, sorted.
+    pending: Vec<u32>,
+    /// After a keyframe: the next chunk of the memory to send.
+    resync: Option<usize>,
+    events: VecDeque<Event>,
+    first_event: u32,
+}
+
+impl Stream {
+    /// The stream of a new attach; its first frame is a keyframe.
+    pub(super) fn new(ordered: bool) -> Self {
+        Self {
+            ordered,
+            number: 0,
+            sent: VecDeque::new(),
+            acked: 0,
+            keyframe: true,
+            pending: Vec::new(),
+            resync: None,
+            events: VecDeque::new(),
+            first_event: 1,
+        }
+    }
+
+    /// The client has this frame.
+    pub(super) fn handle_ack(&mut self, number: u32) {
+        if self.ordered || number <= self.acked || !self.sent.iter().any(|s| s.number == number) {
+            return;
+        }
+        self.acked = number;
+        self.sent.retain(|s| s.number >= number);
+        let events_end = self.sent.front().map_or(self.first_event, |s| s.events_end);
+        self.confirm_events(events_end);
+    }
+
+    /// The client cannot go on from what it has.
+    pub(super) fn request_keyframe(&mut self) {
+        self.keyframe = true;
+    }
+
+    /// The look of these cells (sorted) is news.
+    pub(super) fn add_cells(&mut self, cells: &[u32]) {
+        if cells.is_empty() {
+            return;
+        }
+        self.pending.extend_from_slice(cells);
+        self.pending.sort_unstable();
+        self.pending.dedup();
+    }
+
+    pub(super) fn add_event(&mut self, event: Event) {
+        if self.events.len() == EVENT_BACKLOG_MAX {
+            self.events.pop_front();
+            self.first_event += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    fn confirm_events(&mut self, end: u32) {
+        while self.first_event < end && self.events.pop_front().is_some() {
+            self.first_event += 1;
+        }
+    }
+
+    /// Makes the next frame. `visible` lists the cells in sight by rising index; a keyframe
+    /// carries them first. Returns the encoded message and whether it is a keyframe.
+    pub(super) fn next_frame(
+        &mut self,
+        view: View,
+        memory: &CellMap,
+        visible: impl Iterator<Item = u32>,
+    ) -> (Bytes, bool) {
+        self.number += 1;
+        let number = self.number;
+        let newest = if self.ordered { number - 1 } else { self.acked };
+        let reachable = number - newest < FRAME_HISTORY as u32
+            && self.sent.iter().any(|s| s.number == newest && s.view.place == view.place);
+        let keyframe = self.keyframe || !reachable;
+        if keyframe {
+            self.sent.clear();
+            self.pending.clear();
+            self.pending.extend(visible);
+            self.resync = Some(0);
+            self.keyframe = false;
+        }
+        self.resync_some(memory);
+        let mut cells = self.pending.clone();
+        let in_flight = self.sent.iter().filter(|s| s.number > newest);
+        for frame in in_flight {
+            cells.extend_from_slice(&frame.cells);
+        }
+        if cells.len() > self.pending.len() {
+            cells.sort_unstable();
+            cells.dedup();
+        }
+        let values: Vec<(usize, Cell)> = cells
+            .iter()
+            .map(|&index| (index as usize, memory.cell(index as usize).unwrap_or_default()))
+            .collect();
+        let complete = self.resync.is_none() && values.len() <= CELLS_SURE_TO_FIT;
+        let baseline = self.sent.iter().find(|s| s.number == newest && !keyframe);
+        let Encoded { bytes, view, events, cells: carried } = frame::encode(frame::Input {
+            number,
+            baseline: baseline.map(|s| (s.number, &s.view)),
+            view,
+            events: self.events.make_contiguous(),
+            first_event: self.first_event,
+            cells: &values,
+            cells_sum: complete.then(|| memory.sum()),
+            hash: number.is_multiple_of(FRAME_HASH_INTERVAL),
+        });
+        self.pending = cells.split_off(carried);
+        let events_end = self.first_event + u32::try_from(events).unwrap_or(0);
+        if self.ordered {
+            self.confirm_events(events_end);
+            self.sent.clear();
+            cells = Vec::new();
+        } else if self.sent.len() == FRAME_HISTORY {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(Sent { number, view, cells, events_end });
+        (bytes.into(), keyframe)
+    }
+
+    /// After a keyframe: adds remembered cells to what is pending, a frame's worth at a time.
+    fn resync_some(&mut self, memory: &CellMap) {
+        while let Some(chunk) = self.resync.filter(|_| self.pending.len() < CELLS_PER_RESYNC) {
+            self.resync = (chunk + 1 < memory.chunk_count()).then_some(chunk + 1);
+            let known: Vec<u32> =
+                memory.chunk(chunk).filter_map(|(index, _)| u32::try_from(index).ok()).collect();
+            self.add_cells(&known);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Stream;
+    use crate::game::rng::Rng;
+    use crate::model::{Cell, CellMap, Pos};
+    use crate::protocol::frame::FrameReader;
+    use crate::protocol::{Event, Place, View};
+
+    /// Plays a stream over a link that loses frames and acknowledgements; in the end, when nothing
+    /// changes any more, the client knows everything.
+    fn play(seed: u64, ordered: bool, loss_percent: u32) {
+        let mut rng = Rng::new(seed, 0, 0);
+        let (width, height) = (96, 64);
+        let mut memory = CellMap::new(width, height);
+        for index in 0..3_000 {
+            memory.set(index * 2, Cell::new((index % 30) as u8, 0, (0, 0), false));
+        }
+        let place = Arc::new(Place { width, height, ..Place::default() });
+        let mut view = View { place, ..View::default() };
+        let mut stream = Stream::new(ordered);
+        let mut reader = FrameReader::default();
+        let mut notes = Vec::new();
+        for tick in 1..400_u64 {
+            view.tick = tick;
+            let quiet = tick > 300;
+            if !quiet {
+                view.me.pos = Pos::new(rng.below(90) as u16, 20);
+                let index = rng.below(6_000);
+                if memory.set(index as usize, Cell::new(rng.below(40) as u8, 0, (1, 2), false)) {
+                    stream.add_cells(&[index]);
+                }
+                if rng.chance(30) {
+                    notes.push(tick as u8);
+                    let at = Pos::new(1, 1);
+                    stream.add_event(Event::Burst { look: tick as u8, at, radius: 2 });
+                }
+            }
+            let (bytes, _) = stream.next_frame(view.clone(), &memory, 0..50_u32);
+            if !ordered && rng.chance(loss_percent) && !quiet {
+                continue;
+            }
+            match reader.apply(&bytes[1..]) {
+                Ok(Some(applied)) => {
+                    assert_eq!(reader.view().unwrap().as_ref(), &view);
+                    for event in applied.events {
+                        let Event::Burst { look, .. } = event else { panic!("{event:?}") };
+                        assert_eq!(notes.remove(0), look);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    assert!(!ordered, "{error}");
+                    stream.request_keyframe();
+                }
+            }
+            if quiet || !rng.chance(loss_percent) {
+                stream.handle_ack(reader.newest());
+            }
+        }
+        assert_eq!(reader.cells(), Some(&memory), "seed {seed}");
+        assert!(notes.is_empty());
+    }
+
+    #[test]
+    fn the_client_ends_up_with_everything() {
+        for seed in 0..10 {
+            play(seed, true, 0);
+            play(seed, false, 0);
+            play(seed, false, 50);
+            play(seed, false, 90);
+        }
+    }
+}
