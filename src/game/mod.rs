@@ -5,7 +5,6 @@
 
 pub mod act;
 pub mod catalog;
-<<<<<<< HEAD
 pub mod combat;
 pub mod derive;
 pub mod dungeon;
@@ -18,10 +17,6 @@ pub mod items;
 pub mod ledger;
 pub mod movement;
 pub mod player;
-=======
-pub mod dungeon;
-pub mod item;
->>>>>>> kernels
 pub mod rng;
 pub mod spells;
 pub mod state;

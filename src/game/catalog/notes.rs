@@ -182,6 +182,7 @@ notes! {
 
     // Items in the hand.
     Finds: "{who} now have|has {item}.";
+    FindsMany: "{who} now have|has {item} (×{n}).";
     FindsGold: "{who} find|finds {n} pieces of gold.";
     NothingHere: "there is nothing here to pick up.";
     PackFull: "the pack is full.";

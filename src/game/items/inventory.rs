@@ -34,7 +34,8 @@ pub fn pick_up(turn: &mut Turn<'_>, slot: u16) -> Outcome {
     };
     turn.take_item(doer.cell);
     let got = pieces - item.count;
-    turn.tell(slot, Note::Finds, Some(Item { count: got, ..item.clone() }), to_number(got));
+    let code = if got > 1 { Note::FindsMany } else { Note::Finds };
+    turn.tell(slot, code, Some(Item { count: got, ..item.clone() }), to_number(got));
     if item.kind.row().category == Category::Prize {
         let who = turn.state.subject(slot);
         let prize = Some(one(&item));

@@ -240,7 +240,7 @@ fn every_kind_can_be_picked_up_carried_and_laid_down() {
             assert_eq!(scene.sheet().gold, 3);
             continue;
         }
-        assert!(scene.said(Note::Finds));
+        assert!(scene.said(Note::FindsMany));
         let slots: Vec<u8> = scene.sheet().items.keys().copied().collect();
         assert_eq!(slots.len(), if kind.kind().row().stacks() { 1 } else { 3 }, "{kind:?}");
         for inv in slots {
