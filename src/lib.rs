@@ -23,3 +23,7 @@ pub mod gateway;
 /// A player's side: numbering, resending, resume. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod client;
+
+/// One file or folder a subcommand of `undercroft`.
+#[cfg(feature = "network")]
+pub mod cli;

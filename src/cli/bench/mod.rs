@@ -1,0 +1,54 @@
+//! `undercroft bench`: measures what the product promises, beside bare servers as floors.
+//!
+//! Entry type: [`Args`]. Servers under measurement run as child processes, so that their CPU time
+//! and memory are theirs alone. Figures of two runs compare only on the same machine.
+
+mod floor;
+mod floor_load;
+mod floor_quic;
+mod floor_websocket;
+mod floors;
+mod measure;
+mod process;
+mod scrape;
+mod table;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+/// Measure this build on this machine.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Benchmark {
+    /// The bare WebSocket and QUIC servers alone.
+    Floors(floors::Args),
+    /// Serve the bare WebSocket server until standard input ends.
+    #[command(hide = true)]
+    FloorWebsocket(floor::Args),
+    /// Serve the bare QUIC server until standard input ends.
+    #[command(hide = true)]
+    FloorQuic(floor::Args),
+}
+
+/// Carries a benchmark out.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.benchmark {
+        Benchmark::Floors(args) => floors::run(&args)?,
+        Benchmark::FloorWebsocket(args) => floor::serve(measure::Transport::Websocket, args)?,
+        Benchmark::FloorQuic(args) => floor::serve(measure::Transport::Quic, args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints and flushes: whoever reads it may be waiting at the end of a pipe.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to standard output")
+}
