@@ -13,8 +13,9 @@ use quinn::Endpoint;
 use quinn::rustls::RootCertStore;
 use quinn::rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -78,12 +79,14 @@ impl Load {
             Target::Quic { certificate, .. } => Some(quic_endpoint(certificate)?),
         };
         let slots = Arc::new(tokio::sync::Semaphore::new(CONNECTING_MAX));
+        let all = Arc::new(Barrier::new(self.clients as usize));
         let mut clients = JoinSet::new();
         for number in 0..self.clients {
             let client = Client {
                 load: self.clone(),
                 number,
                 progress: Arc::clone(&progress),
+                all: Arc::clone(&all),
                 seen: Seen::default(),
                 number_sent: 0,
                 waiting: VecDeque::new(),
@@ -130,6 +133,8 @@ struct Client {
     load: Load,
     number: u32,
     progress: Arc<Progress>,
+    /// All start at the same moment.
+    all: Arc<Barrier>,
     seen: Seen,
     number_sent: u32,
     /// Inputs that no frame has named yet, and when they were sent.
@@ -224,13 +229,9 @@ impl Client {
     /// Waits until all are connected; says when it is over.
     async fn wait_for_all(&mut self) -> anyhow::Result<Instant> {
         self.progress.connected.fetch_add(1, Ordering::Relaxed);
-        let deadline = Instant::now() + CONNECT_TIME_MAX;
-        while self.progress.connected() < self.load.clients {
-            if Instant::now() > deadline {
-                bail!("not all clients could connect to the bare server");
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
+        timeout(CONNECT_TIME_MAX, self.all.wait())
+            .await
+            .context("not all clients could connect to the bare server")?;
         let begins = Instant::now() + SETTLING;
         let ends = begins + self.load.measure;
         self.measured = Some((begins, ends));
