@@ -24,6 +24,34 @@ pub mod gateway;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod client;
 
+/// Decisions about accounts and tokens. Pure.
+#[cfg(feature = "server")]
+#[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
+pub mod services;
+
+/// Metrics, health and logging.
+#[cfg(feature = "server")]
+pub mod telemetry;
+
+/// The data folder and the careful opening of files in it.
+#[cfg(feature = "server")]
+pub mod disk;
+
+/// The log of every zone.
+#[cfg(feature = "server")]
+pub mod journal;
+
+/// The ledger: accounts, characters, results.
+#[cfg(feature = "server")]
+pub mod store;
+
+/// The browser client's files.
+pub mod web;
+
+/// Composition: the only room that sees cores and adapters.
+#[cfg(feature = "server")]
+pub mod app;
+
 /// One file or folder a subcommand of `undercroft`.
 #[cfg(feature = "network")]
 pub mod cli;

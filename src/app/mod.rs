@@ -1,0 +1,3 @@
+//! Composition: the only room that sees cores and adapters.
+
+pub mod http;
