@@ -55,3 +55,7 @@ pub mod app;
 /// One file or folder a subcommand of `undercroft`.
 #[cfg(feature = "network")]
 pub mod cli;
+
+/// Sockets of server and client: QUIC, WebTransport, WebSocket, HTTP.
+#[cfg(feature = "network")]
+pub mod net;

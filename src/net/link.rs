@@ -1,0 +1,89 @@
+//! The sending half of a QUIC or WebTransport connection.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use web_transport_quinn::{Session, SessionError, quinn::SendDatagramError};
+
+use super::pump::Closing;
+use crate::protocol::CloseReason;
+
+/// Messages that may wait for the control stream of one connection.
+pub(super) const OUTBOX_MESSAGES_MAX: usize = 32;
+
+/// Why a link did not take a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    #[error("the connection is closed")]
+    Closed,
+    #[error("the peer reads too slowly: {OUTBOX_MESSAGES_MAX} messages wait for its stream")]
+    Full,
+}
+
+/// Sends to one QUIC or WebTransport connection from any thread, never waiting; the connection
+/// closes when its last link is dropped.
+#[derive(Clone)]
+pub struct Link {
+    session: Session,
+    outbox: mpsc::Sender<Bytes>,
+    closing: Arc<Closing>,
+}
+
+impl Link {
+    /// The link, and the two ends that its [`super::pump::Pump`] takes.
+    pub(super) fn new(session: Session) -> (Self, mpsc::Receiver<Bytes>, Arc<Closing>) {
+        let (outbox, queue) = mpsc::channel(OUTBOX_MESSAGES_MAX);
+        let closing = Arc::new(Closing::default());
+        (Self { session, outbox, closing: Arc::clone(&closing) }, queue, closing)
+    }
+
+    /// Sends one message as a datagram that may get lost. A message too large for the path, or for
+    /// a peer without datagrams, goes on the stream. Too many unsent datagrams push the oldest out.
+    pub fn send_datagram(&self, message: Bytes) -> Result<(), LinkError> {
+        match self.session.send_datagram(message.clone()) {
+            Ok(()) => Ok(()),
+            Err(SessionError::SendDatagramError(
+                SendDatagramError::UnsupportedByPeer
+                | SendDatagramError::Disabled
+                | SendDatagramError::TooLarge,
+            )) => self.send_reliable(message),
+            Err(_) => Err(LinkError::Closed),
+        }
+    }
+
+    /// Sends one message on the control stream, in order.
+    pub fn send_reliable(&self, message: Bytes) -> Result<(), LinkError> {
+        self.outbox.try_send(message).map_err(|error| match error {
+            TrySendError::Full(_) => LinkError::Full,
+            TrySendError::Closed(_) => LinkError::Closed,
+        })
+    }
+
+    /// Ends the connection; what was sent before has a second to arrive.
+    pub fn close(&self, reason: CloseReason) {
+        self.closing.tell(reason);
+    }
+
+    /// The smoothed round-trip time.
+    #[must_use]
+    pub fn rtt(&self) -> Duration {
+        self.session.rtt()
+    }
+
+    /// Packets sent, and how many of them were lost.
+    #[must_use]
+    pub fn packets_sent_and_lost(&self) -> (u64, u64) {
+        let connection: &quinn::Connection = &self.session;
+        let path = connection.stats().path;
+        (path.sent_packets, path.lost_packets)
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Link").field(&self.session.stable_id()).finish()
+    }
+}
