@@ -16,6 +16,10 @@ pub mod game;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod sim;
 
+/// A zone is a log: inputs, ticks, journal entries, snapshots, frames. Pure.
+#[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
+pub mod zone;
+
 /// Ends connections: sessions, limits, routing. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod gateway;

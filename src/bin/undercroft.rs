@@ -1,10 +1,5 @@
-//! The command line of Undercroft.
+//! The command line.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use undercroft::cli::Cli;
-
-fn main() -> anyhow::Result<ExitCode> {
-    Cli::parse().run()
+fn main() -> std::process::ExitCode {
+    undercroft::cli::main()
 }

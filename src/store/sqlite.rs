@@ -297,10 +297,6 @@ impl Store {
             if new == 0 {
                 return Ok(Applied::Before);
             }
-            t.prepare_cached(
-                "UPDATE characters SET alive = 0, level = ?2, depth = ?3, gold = ?4 WHERE id = ?1",
-            )?
-            .execute(params![id, level, depth, gold])?;
             Ok(Applied::Now)
         })
     }

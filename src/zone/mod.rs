@@ -24,7 +24,7 @@ use crate::protocol::bus::{Bundle, FromZone, ToZone};
 use crate::protocol::{ItemView, Place};
 use crate::sim::{self, Scratch, StepOutput, Visible};
 pub use entry::{Entry, EntryError};
-pub use replay::{ReplayError, Replayer, encode_snapshot};
+pub use replay::{Recording, RecordingError, ReplayError, Replayer, encode_snapshot};
 use stream::Stream;
 use to_wire::Teller;
 

@@ -8,11 +8,12 @@ mod accounts;
 mod answer;
 mod limit;
 mod site;
+pub mod upgrade;
 #[cfg(test)]
 mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -36,6 +37,9 @@ const BODY_BYTES_MAX: usize = 16 * 1_024;
 /// Passwords hashed at a time: each takes 19 MiB and a core.
 const HASHES_AT_A_TIME: usize = 2;
 
+/// The SHA-256 of certificates in base64; they change while the server runs.
+pub type Hashes = Arc<RwLock<Vec<String>>>;
+
 /// How the routes behave.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -43,7 +47,7 @@ pub struct Config {
     /// Where QUIC and WebTransport listen.
     pub quic_port: u16,
     /// SHA-256 of the certificates that browsers may trust, in base64.
-    pub certificate_hashes: Vec<String>,
+    pub certificate_hashes: Hashes,
     pub ticks_per_second: u32,
     /// Seconds for which a token of access is good.
     pub token_lifetime_s: u64,
@@ -58,7 +62,7 @@ impl Default for Config {
         Self {
             server_name: "undercroft".into(),
             quic_port: 7778,
-            certificate_hashes: Vec::new(),
+            certificate_hashes: Hashes::default(),
             ticks_per_second: crate::model::limits::TICKS_PER_SECOND_DEFAULT,
             token_lifetime_s: 30 * 24 * 3_600,
             requests_per_minute: 120,
@@ -129,6 +133,7 @@ impl App {
 
 async fn info(State(app): State<Arc<App>>) -> Response {
     let config = &app.config;
+    let hashes = config.certificate_hashes.read().unwrap_or_else(PoisonError::into_inner).clone();
     answer::json(
         StatusCode::OK,
         &json!({
@@ -136,7 +141,7 @@ async fn info(State(app): State<Arc<App>>) -> Response {
             "version": env!("CARGO_PKG_VERSION"),
             "protocol": crate::protocol::VERSION,
             "quic_port": config.quic_port,
-            "certificate_hashes": config.certificate_hashes,
+            "certificate_hashes": hashes,
             "ticks_per_second": config.ticks_per_second,
         }),
     )

@@ -2,8 +2,18 @@
 
 pub mod activity;
 mod bits;
+pub(super) mod births;
+pub(super) mod combat;
+pub(super) mod commands;
+pub(super) mod decide;
 pub mod distance;
+pub(super) mod environment;
 pub mod fire;
 pub mod fov;
 pub mod gas;
+pub(super) mod maps;
 pub mod noise;
+pub(super) mod resolve;
+pub(super) mod scent;
+pub(super) mod upkeep;
+pub(super) mod visibility;
