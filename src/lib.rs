@@ -16,7 +16,7 @@ pub mod game;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod sim;
 
-/// A zone is a log: inputs, ticks, journal entries, snapshots, frames. Pure.
+/// A zone is a log: ticks, entries, frames, moves. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod zone;
 
@@ -49,6 +49,10 @@ pub mod journal;
 #[cfg(feature = "server")]
 pub mod store;
 
+/// Sockets of server and client: QUIC, WebTransport, WebSocket, HTTP.
+#[cfg(feature = "network")]
+pub mod net;
+
 /// The browser client's files.
 pub mod web;
 
@@ -56,8 +60,8 @@ pub mod web;
 #[cfg(feature = "server")]
 pub mod app;
 
-/// One file or folder a subcommand of `undercroft`.
-#[cfg(feature = "network")]
+/// The command line.
+#[cfg(all(feature = "server", feature = "terminal"))]
 pub mod cli;
 
 /// Sockets of server and client: QUIC, WebTransport, WebSocket, HTTP.

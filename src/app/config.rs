@@ -173,7 +173,10 @@ impl Config {
             (None, Some(_)) => bail!("key is set but certificate is not"),
         };
         let threads = flags.simulation_threads.or(raw.simulation_threads).unwrap_or(cores);
-        ensure!((1..=256).contains(&threads), "simulation_threads is {threads}; it must be 1 to 256");
+        ensure!(
+            (1..=256).contains(&threads),
+            "simulation_threads is {threads}; it must be 1 to 256"
+        );
         let log = flags.log.or(raw.log).unwrap_or_else(|| "info".to_owned());
         let per_tick = u64::from(ticks_per_second);
         let seconds = flags.snapshot_seconds.or(raw.snapshot_seconds).unwrap_or(60);
@@ -228,7 +231,10 @@ mod tests {
     #[test]
     fn defaults_stand_and_flags_win() {
         let config = resolve("").unwrap();
-        assert_eq!((config.web.port(), config.quic.port(), config.admin.port()), (8080, 7778, 9090));
+        assert_eq!(
+            (config.web.port(), config.quic.port(), config.admin.port()),
+            (8080, 7778, 9090)
+        );
         let flags = Flags { ticks_per_second: Some(30), ..Flags::default() };
         let raw = toml::from_str("ticks_per_second = 10").unwrap();
         assert_eq!(Config::resolve(flags, raw).unwrap().ticks_per_second, 30);

@@ -72,13 +72,13 @@ struct Sockets {
 impl Sockets {
     fn bind(config: &Config) -> anyhow::Result<Self> {
         let tcp = |what: &str, address: SocketAddr| {
-            let listener = TcpListener::bind(address)
-                .map_err(|error| in_use(what, address, &error))?;
+            let listener =
+                TcpListener::bind(address).map_err(|error| in_use(what, address, &error))?;
             listener.set_nonblocking(true).with_context(|| format!("preparing {address}"))?;
             Ok::<_, anyhow::Error>(listener)
         };
-        let quic = UdpSocket::bind(config.quic)
-            .map_err(|error| in_use("quic", config.quic, &error))?;
+        let quic =
+            UdpSocket::bind(config.quic).map_err(|error| in_use("quic", config.quic, &error))?;
         Ok(Self { web: tcp("web", config.web)?, quic, admin: tcp("admin", config.admin)? })
     }
 }
@@ -333,8 +333,9 @@ impl Served<'_> {
             per_address_max: self.config.connections_per_address_max,
             ..QuicConfig::default()
         };
-        let quic = QuicServer::bind(sockets.quic, &identity, quic_config, net_events, self.ids.clone())
-            .context("starting QUIC")?;
+        let quic =
+            QuicServer::bind(sockets.quic, &identity, quic_config, net_events, self.ids.clone())
+                .context("starting QUIC")?;
         let quic_address = quic.local_addr().context("asking for QUIC's address")?;
         self.forward(net_inbox)?;
         if let Some(renew_at) = renew_at {
@@ -349,7 +350,8 @@ impl Served<'_> {
         runtime.spawn(async move { quic.serve(end).await });
 
         let web = tokio::net::TcpListener::from_std(sockets.web).context("taking the web port")?;
-        let admin = tokio::net::TcpListener::from_std(sockets.admin).context("taking the admin port")?;
+        let admin =
+            tokio::net::TcpListener::from_std(sockets.admin).context("taking the admin port")?;
         let addresses = (web.local_addr()?, quic_address, admin.local_addr()?);
         let routes = http::router(
             http::Config {
@@ -454,7 +456,11 @@ impl Running {
     #[must_use]
     pub fn ready_line(&self) -> String {
         let Self { web, quic, admin, .. } = self;
-        format!("ready web=http://{} quic={quic} admin=http://{}", reachable(*web), reachable(*admin))
+        format!(
+            "ready web=http://{} quic={quic} admin=http://{}",
+            reachable(*web),
+            reachable(*admin)
+        )
     }
 
     /// The address to open.
@@ -495,7 +501,11 @@ impl Running {
 
 /// An address that can be connected to, for one that may be "any".
 fn reachable(address: SocketAddr) -> SocketAddr {
-    let local = if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+    let local = if address.is_ipv4() {
+        [127, 0, 0, 1].into()
+    } else {
+        std::net::Ipv6Addr::LOCALHOST.into()
+    };
     if address.ip().is_unspecified() { SocketAddr::new(local, address.port()) } else { address }
 }
 

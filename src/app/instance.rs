@@ -24,10 +24,17 @@ const TICKS_IN_FLIGHT_MAX: usize = 8;
 /// What reaches a simulation thread.
 #[derive(Debug)]
 pub enum Message {
-    Gateway { gateway: GatewayId, zone: ZoneId, messages: Vec<ToZone> },
+    Gateway {
+        gateway: GatewayId,
+        zone: ZoneId,
+        messages: Vec<ToZone>,
+    },
     Arrival(Departure),
     Confirmed(DepartureKey),
-    Durable { zone: ZoneId, tick: Tick },
+    Durable {
+        zone: ZoneId,
+        tick: Tick,
+    },
     Loaded(Box<Zone>),
     /// A zone cannot be loaded; the error was logged.
     Unloadable(ZoneId),

@@ -25,7 +25,9 @@ pub enum LoadError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    #[error("no snapshot of zone {zone} can be read and its journal does not begin at the beginning: restore a backup of the data folder")]
+    #[error(
+        "no snapshot of zone {zone} can be read and its journal does not begin at the beginning: restore a backup of the data folder"
+    )]
     NoStart { zone: ZoneId },
 }
 

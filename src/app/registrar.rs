@@ -99,11 +99,8 @@ fn register(store: &Store, departure: &Departure) -> Result<(), StoreError> {
         };
         store.record_death(&format!("{key}/death"), sheet.character, &record)?;
     }
-    let summary = Summary {
-        level: sheet.level.into(),
-        depth: sheet.home.0,
-        gold: sheet.gold.into(),
-    };
+    let summary =
+        Summary { level: sheet.level.into(), depth: sheet.home.0, gold: sheet.gold.into() };
     let bytes = postcard::to_stdvec(sheet).expect("a sheet is plain data");
     let kept = store::Sheet { version: sheet.version, bytes };
     if departure.to == Destination::Store {

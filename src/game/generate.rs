@@ -28,6 +28,27 @@ pub struct ZoneSpec {
     pub monsters: Option<u32>,
 }
 
+/// Sides of an arena, in cells.
+const ARENA_SIDES: (u16, u16) = (48, 40);
+/// The depth that the loot of arenas has.
+const ARENA_DEPTH: u8 = 5;
+
+impl ZoneSpec {
+    /// A floor of the dungeon.
+    #[must_use]
+    pub const fn floor(zone: ZoneId, world_seed: u64, depth: u8, width: u16, height: u16) -> Self {
+        Self { zone, world_seed, depth, width, height, kind: ZoneKind::Floor, monsters: None }
+    }
+
+    /// An arena, where players fight each other.
+    #[must_use]
+    pub const fn arena(zone: ZoneId, world_seed: u64) -> Self {
+        let (width, height) = ARENA_SIDES;
+        let kind = ZoneKind::Arena;
+        Self { zone, world_seed, depth: ARENA_DEPTH, width, height, kind, monsters: None }
+    }
+}
+
 /// Cells kept free of monsters around the stairs up, in king's moves.
 const QUIET_RADIUS: u16 = 14;
 

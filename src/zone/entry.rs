@@ -38,7 +38,10 @@ impl Entry {
 
     /// The inputs of the tick.
     pub fn inputs(&self) -> Result<Vec<Input>, EntryError> {
-        postcard::from_bytes(&self.bytes)
-            .map_err(|source| EntryError { zone: self.zone, tick: self.tick, source })
+        postcard::from_bytes(&self.bytes).map_err(|source| EntryError {
+            zone: self.zone,
+            tick: self.tick,
+            source,
+        })
     }
 }

@@ -17,7 +17,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::game::items::Looks;
-use crate::game::state::{Arrive, Departure, DepartureKey, Destination, Happening, Input, Sheet, ZoneState};
+use crate::game::state::{
+    Arrive, Departure, DepartureKey, Destination, Happening, Input, Sheet, ZoneState,
+};
 use crate::model::limits::HASH_INTERVAL_TICKS;
 use crate::model::{CharacterId, GatewayId, Tick, ZoneId};
 use crate::protocol::bus::{Bundle, FromZone, ToZone};
@@ -31,11 +33,17 @@ use to_wire::Teller;
 /// What a zone wants done. Everything in it is durable.
 #[derive(Debug)]
 pub enum Output {
-    Bundle { gateway: GatewayId, bundle: Bundle },
+    Bundle {
+        gateway: GatewayId,
+        bundle: Bundle,
+    },
     /// A character leaves for another zone or the store; answered by [`Zone::handle_confirmed`].
     Depart(Departure),
     /// An arrival is durable here: the zone (or store) it came from may forget it.
-    Confirm { key: DepartureKey, character: CharacterId },
+    Confirm {
+        key: DepartureKey,
+        character: CharacterId,
+    },
 }
 
 /// What waits for a tick to be durable.
@@ -239,8 +247,7 @@ impl Zone {
     pub fn begin_tick(&mut self) -> Entry {
         self.begun = std::mem::take(&mut self.inbox);
         let before = self.state.tick;
-        let hash =
-            before.0.is_multiple_of(HASH_INTERVAL_TICKS).then(|| sim::hash(&self.state));
+        let hash = before.0.is_multiple_of(HASH_INTERVAL_TICKS).then(|| sim::hash(&self.state));
         Entry::new(self.state.zone, before.next(), hash, &self.begun)
     }
 
@@ -253,10 +260,9 @@ impl Zone {
         let happened = self.step.events.iter();
         let notes = happened.filter(|e| matches!(e.what, Happening::Note { .. }));
         self.counts.notes = u32::try_from(notes.count()).unwrap_or(u32::MAX);
-        self.counts.commands = u32::try_from(
-            inputs.iter().filter(|i| matches!(i, Input::Command { .. })).count(),
-        )
-        .unwrap_or(u32::MAX);
+        self.counts.commands =
+            u32::try_from(inputs.iter().filter(|i| matches!(i, Input::Command { .. })).count())
+                .unwrap_or(u32::MAX);
         let tick = self.state.tick;
         let mut outputs = Vec::new();
         let departed = self.state.departures.iter().filter(|d| d.key.tick == tick);
@@ -319,7 +325,10 @@ impl Zone {
         let (zone, tick) = (self.state.zone, self.state.tick.0);
         let bundles = items.into_iter().filter(|(_, items)| !items.is_empty());
         bundles
-            .map(|(gateway, items)| Output::Bundle { gateway, bundle: Bundle { zone, tick, items } })
+            .map(|(gateway, items)| Output::Bundle {
+                gateway,
+                bundle: Bundle { zone, tick, items },
+            })
             .collect()
     }
 

@@ -47,7 +47,12 @@ impl Replayer {
     #[must_use]
     pub fn new(mut state: ZoneState) -> Self {
         sim::restore(&mut state);
-        Self { state, scratch: Scratch::default(), output: StepOutput::default(), hashes_compared: 0 }
+        Self {
+            state,
+            scratch: Scratch::default(),
+            output: StepOutput::default(),
+            hashes_compared: 0,
+        }
     }
 
     /// Starts from an encoded snapshot, see [`encode_snapshot`].

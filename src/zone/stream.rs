@@ -114,6 +114,7 @@ impl Stream {
         if keyframe {
             self.sent.clear();
             self.pending = visible();
+            self.pending.retain(|&index| memory.cell(index as usize).is_some());
             self.resync = Some(0);
             self.keyframe = false;
         }
@@ -129,7 +130,7 @@ impl Stream {
         }
         let values: Vec<(usize, Cell)> = cells
             .iter()
-            .map(|&index| (index as usize, memory.cell(index as usize).unwrap_or_default()))
+            .filter_map(|&index| Some((index as usize, memory.cell(index as usize)?)))
             .collect();
         let complete = self.resync.is_none() && values.len() <= CELLS_SURE_TO_FIT;
         let baseline = self.sent.iter().find(|s| s.number == newest && !keyframe);

@@ -69,7 +69,8 @@ impl Teller<'_> {
             gold: sheet.gold,
             strength: sheet.strength,
             armor: u8::try_from(armor_shown(sheet).clamp(0, 255)).unwrap_or(0),
-            stealth: body.map_or(0, |_| u8::try_from(self.state.stealth(player.slot)).unwrap_or(255)),
+            stealth: body
+                .map_or(0, |_| u8::try_from(self.state.stealth(player.slot)).unwrap_or(255)),
             flags: flag(player.sneaking, me::SNEAKING)
                 | flag(body.is_none(), me::DEAD)
                 | flag(!player.connected, me::GUARDED)

@@ -8,9 +8,9 @@ mod accounts;
 mod answer;
 mod limit;
 mod site;
-pub mod upgrade;
 #[cfg(test)]
 mod tests;
+pub mod upgrade;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -170,7 +170,10 @@ async fn tokens_of_another_server_or_kind_open_nothing() {
 
 #[tokio::test]
 async fn the_hall_of_fame_and_the_facts_are_for_everybody() {
-    let config = Config { certificate_hashes: Arc::new(RwLock::new(vec!["abc=".into()])), ..Config::default() };
+    let config = Config {
+        certificate_hashes: Arc::new(RwLock::new(vec!["abc=".into()])),
+        ..Config::default()
+    };
     let server = server(config);
     let account = server.store.create_guest(1).unwrap().id;
     let hero = server.store.create_character(account, "Hero", 1).unwrap().id;

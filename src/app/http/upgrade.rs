@@ -24,12 +24,8 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 pub fn service(
     routes: Router,
     gateway: Option<Sender<Event>>,
-) -> impl Service<
-    Request<Incoming>,
-    Response = Response<Body>,
-    Error = Infallible,
-    Future = Answer,
-> + Clone
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>
++ Clone
 + Send
 + 'static {
     let routes = TowerToHyperService::new(routes);

@@ -48,13 +48,7 @@ pub(in crate::sim) fn run(state: &mut ZoneState, scratch: &mut Scratch) {
         }
         _ if hunted && uses.flees && !maps.hunt.is_empty() => {
             maps.flee.resize(derived.walk.len(), 0);
-            distance::fill_flee(
-                &mut maps.flee,
-                &maps.hunt,
-                &derived.walk,
-                size.0,
-                &mut scratch.distance,
-            );
+            distance::fill_flee(&mut maps.flee, &maps.hunt, size.0, &mut scratch.distance);
         }
         _ => maps.flee.clear(),
     }

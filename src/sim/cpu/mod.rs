@@ -1,8 +1,8 @@
 //! The reference kernels, one a file, on plain slices.
 
 pub mod activity;
-mod bits;
 pub(super) mod births;
+mod bits;
 pub(super) mod combat;
 pub(super) mod commands;
 pub(super) mod decide;
