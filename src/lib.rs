@@ -49,10 +49,6 @@ pub mod journal;
 #[cfg(feature = "server")]
 pub mod store;
 
-/// Sockets of server and client: QUIC, WebTransport, WebSocket, HTTP.
-#[cfg(feature = "network")]
-pub mod net;
-
 /// The browser client's files.
 pub mod web;
 
