@@ -28,9 +28,16 @@ pub struct Connector {
 
 #[derive(Clone, Debug)]
 enum Target {
-    Net { connector: Arc<NetConnector>, transport: Transport, address: String },
+    Net {
+        connector: Arc<NetConnector>,
+        transport: Transport,
+        address: String,
+    },
     #[cfg(test)]
-    Memory { links: mpsc::Sender<Link>, datagrams: bool },
+    Memory {
+        links: mpsc::Sender<Link>,
+        datagrams: bool,
+    },
 }
 
 /// An open connection.

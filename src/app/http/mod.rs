@@ -36,6 +36,8 @@ pub use site::{Asset, Site};
 const BODY_BYTES_MAX: usize = 16 * 1_024;
 /// Passwords hashed at a time: each takes 19 MiB and a core.
 const HASHES_AT_A_TIME: usize = 2;
+/// Requests that may wait for that or be at it; those beyond are sent away.
+const HASHES_WAITING_MAX: usize = 32;
 
 /// The SHA-256 of certificates in base64; they change while the server runs.
 pub type Hashes = Arc<RwLock<Vec<String>>>;
@@ -78,6 +80,7 @@ pub(crate) struct App {
     metrics: Arc<Metrics>,
     limiter: Limiter,
     hashing: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
     site: Site,
 }
 
@@ -92,7 +95,8 @@ pub fn router(
 ) -> Router {
     let limiter = Limiter::new(config.requests_per_minute, Instant::now());
     let hashing = Arc::new(Semaphore::new(HASHES_AT_A_TIME));
-    let app = Arc::new(App { config, store, tokens, metrics, limiter, hashing, site });
+    let seats = Arc::new(Semaphore::new(HASHES_WAITING_MAX));
+    let app = Arc::new(App { config, store, tokens, metrics, limiter, hashing, seats, site });
     Router::new()
         .route("/api/info", get(info))
         .route("/api/guest", post(accounts::guest))

@@ -51,7 +51,9 @@ pub(super) fn draw(
     }
     panels::log(frame, log, app, status);
     match (&app.mode, known) {
-        (Mode::Inventory { throw }, Some(known)) => panels::inventory(frame, map, app, known, *throw),
+        (Mode::Inventory { throw }, Some(known)) => {
+            panels::inventory(frame, map, app, known, *throw)
+        }
         (Mode::Item { slot }, Some(known)) => panels::item(frame, map, app, known, *slot),
         (Mode::Help, _) => panels::help(frame, upper),
         (Mode::Quit, _) => panels::quit(frame, upper),

@@ -39,16 +39,15 @@ pub(super) fn sidebar(
         plain(format!("stealth {}", mine.stealth)),
         connection(status),
     ];
-    for (flag, text) in
-        [(me::DEAD, "dead"), (me::SNEAKING, "sneaking"), (me::GUARDED, "guarded")]
-    {
+    for (flag, text) in [(me::DEAD, "dead"), (me::SNEAKING, "sneaking"), (me::GUARDED, "guarded")] {
         if mine.flags & flag != 0 {
             lines.push(Line::styled(text, Style::new().fg(BRIGHT)));
         }
     }
     for effect in &mine.effects {
         let row = app.tables.effects.get(usize::from(effect.kind));
-        let (name, fg) = row.map_or(("strange", PLAIN), |row| (row.name.as_str(), color(row.color)));
+        let (name, fg) =
+            row.map_or(("strange", PLAIN), |row| (row.name.as_str(), color(row.color)));
         let ticks = effect.until.saturating_sub(view.tick as u32);
         let seconds = ticks / u32::from(status.ticks_per_second.max(1));
         lines.push(Line::styled(format!("{name} {seconds} s"), Style::new().fg(fg)));

@@ -33,18 +33,10 @@ fn scene() -> (View, CellMap) {
             cells.set(Pos::new(x, y).index(40), cell);
         }
     }
-    let place =
-        Place { zone: ZoneId(3), depth: 3, width: 40, height: 30, name: "The Mire".into() };
+    let place = Place { zone: ZoneId(3), depth: 3, width: 40, height: 30, name: "The Mire".into() };
     let mut view = View { place: Arc::new(place), ..View::default() };
-    view.me = Me {
-        pos: Pos::new(9, 7),
-        id: 1,
-        hp: 12,
-        hp_max: 40,
-        level: 2,
-        gold: 77,
-        ..Me::default()
-    };
+    view.me =
+        Me { pos: Pos::new(9, 7), id: 1, hp: 12, hp_max: 40, level: 2, gold: 77, ..Me::default() };
     view.actors = vec![ActorView {
         id: 3,
         generation: 0,
@@ -181,8 +173,13 @@ fn events_become_lines_and_flashes() {
     let legend = app.legend.clone();
     let (view, cells) = scene();
     let known = Knowledge { legend: &legend, view: &view, cells: &cells };
-    let hit =
-        Event::Note { code: 0, who: Who::Actor { id: 3, kind: 1 }, other: Who::You, look: 0, number: 2 };
+    let hit = Event::Note {
+        code: 0,
+        who: Who::Actor { id: 3, kind: 1 },
+        other: Who::You,
+        look: 0,
+        number: 2,
+    };
     let bolt = Event::Bolt { look: 0, from: Pos::new(11, 7), to: Pos::new(8, 5) };
     let chat = Event::Chat { from: "Bob".into(), text: "hi".into() };
     app.notice(Duration::from_secs(1), &known, vec![hit.clone(), hit, bolt, chat]);
