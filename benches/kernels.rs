@@ -54,8 +54,9 @@ struct Map {
 
 impl Map {
     fn open(width: usize, height: usize) -> Self {
-        let border =
-            |i: usize| i % width % (width - 1) == 0 || (i / width).is_multiple_of(height - 1);
+        let border = |i: usize| {
+            (i % width).is_multiple_of(width - 1) || (i / width).is_multiple_of(height - 1)
+        };
         let passable = (0..width * height).map(|i| u8::from(!border(i))).collect();
         Self { width, height, passable }
     }
@@ -197,9 +198,7 @@ fn distance_row(name: &str, map: &Map, goals: &[u32]) {
     assert!(differing <= goals.len(), "all find the same distances");
 
     let mut flee_out = vec![0; width * height];
-    let passable = &map.passable;
-    let flee =
-        median(|| (), |()| distance::fill_flee(&mut flee_out, &out, passable, width, &mut scratch));
+    let flee = median(|| (), |()| distance::fill_flee(&mut flee_out, &out, width, &mut scratch));
     println!(
         "{name:<10} {:>5} {reached:>8} {farthest:>5} {:>8.2} {:>8.2} {:>8.2} {:>8.1} {:>8.2}",
         goals.len(),

@@ -24,14 +24,35 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "model", "protocol", "game", "sim", "zone", "gateway", "client", "services",
-            "telemetry", "net", "journal", "store", "disk", "web",
+            "model",
+            "protocol",
+            "game",
+            "sim",
+            "zone",
+            "gateway",
+            "client",
+            "services",
+            "telemetry",
+            "net",
+            "journal",
+            "store",
+            "disk",
+            "web",
         ],
     ),
     (
         "cli",
         &[
-            "app", "model", "protocol", "client", "net", "game", "sim", "zone", "journal", "store",
+            "app",
+            "model",
+            "protocol",
+            "client",
+            "net",
+            "game",
+            "sim",
+            "zone",
+            "journal",
+            "store",
             "telemetry",
         ],
     ),
@@ -157,7 +178,9 @@ fn nothing_is_left_unfinished() {
     for path in files(&root().join("src"), &[".rs", ".js"]) {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
-            if ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!("].iter().any(|t| line.contains(t))
+            if ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!("]
+                .iter()
+                .any(|t| line.contains(t))
             {
                 loose.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
-use crate::journal::Synchronous;
+use crate::disk::sqlite::Synchronous;
 use crate::model::limits;
 
 /// What a file may say; every key is optional, unknown keys are refused.
@@ -30,6 +30,7 @@ struct Raw {
     history_hours: Option<u32>,
     connections_max: Option<usize>,
     connections_per_address_max: Option<usize>,
+    requests_per_minute: Option<u32>,
     log: Option<String>,
 }
 
@@ -91,6 +92,9 @@ pub struct Flags {
     /// Most connections at once from one address [default: 2000]
     #[arg(long, env = "UNDERCROFT_CONNECTIONS_PER_ADDRESS_MAX", value_name = "NUMBER")]
     pub connections_per_address_max: Option<usize>,
+    /// Most API requests a minute from one address [default: 120]
+    #[arg(long, env = "UNDERCROFT_REQUESTS_PER_MINUTE", value_name = "NUMBER")]
+    pub requests_per_minute: Option<u32>,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "UNDERCROFT_LOG", value_name = "LEVEL")]
     pub log: Option<String>,
@@ -118,6 +122,7 @@ pub struct Config {
     pub history_ticks: u64,
     pub connections_max: usize,
     pub connections_per_address_max: usize,
+    pub requests_per_minute: u32,
     pub log: log::LevelFilter,
 }
 
@@ -168,7 +173,10 @@ impl Config {
             (None, Some(_)) => bail!("key is set but certificate is not"),
         };
         let threads = flags.simulation_threads.or(raw.simulation_threads).unwrap_or(cores);
-        ensure!((1..=256).contains(&threads), "simulation_threads is {threads}; it must be 1 to 256");
+        ensure!(
+            (1..=256).contains(&threads),
+            "simulation_threads is {threads}; it must be 1 to 256"
+        );
         let log = flags.log.or(raw.log).unwrap_or_else(|| "info".to_owned());
         let per_tick = u64::from(ticks_per_second);
         let seconds = flags.snapshot_seconds.or(raw.snapshot_seconds).unwrap_or(60);
@@ -194,6 +202,10 @@ impl Config {
                 .connections_per_address_max
                 .or(raw.connections_per_address_max)
                 .unwrap_or(2_000),
+            requests_per_minute: flags
+                .requests_per_minute
+                .or(raw.requests_per_minute)
+                .unwrap_or(120),
             log: log.parse().map_err(|_| {
                 anyhow::anyhow!("log is \"{log}\"; it must be error, warn, info, debug or trace")
             })?,
@@ -219,7 +231,10 @@ mod tests {
     #[test]
     fn defaults_stand_and_flags_win() {
         let config = resolve("").unwrap();
-        assert_eq!((config.web.port(), config.quic.port(), config.admin.port()), (8080, 7778, 9090));
+        assert_eq!(
+            (config.web.port(), config.quic.port(), config.admin.port()),
+            (8080, 7778, 9090)
+        );
         let flags = Flags { ticks_per_second: Some(30), ..Flags::default() };
         let raw = toml::from_str("ticks_per_second = 10").unwrap();
         assert_eq!(Config::resolve(flags, raw).unwrap().ticks_per_second, 30);

@@ -6,12 +6,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::admission::{Admitter, Request};
 use super::clock::Clock;
@@ -19,7 +18,7 @@ use super::instance::{Message, Threads};
 use crate::gateway::{Admission, Config, ConnectionId, Gateway, Located, Output};
 use crate::model::{CharacterId, GatewayId};
 use crate::net::websocket::{Pool, PoolRead, SendOutcome};
-use crate::net::{Link, NetEvent, Transport, Upgraded};
+use crate::net::{Link, NetEvent, Transport};
 use crate::protocol::CloseReason;
 use crate::protocol::bus::Bundle;
 use crate::telemetry::Metrics;
@@ -28,8 +27,6 @@ use crate::telemetry::Metrics;
 #[derive(Debug)]
 pub enum Event {
     Net(NetEvent),
-    /// A socket that has become a WebSocket.
-    Upgraded(Upgraded),
     Bundle(Bundle),
     Admission(ConnectionId, Result<Admission, CloseReason>),
     Located(ConnectionId, CharacterId, Located),
@@ -51,15 +48,15 @@ pub struct Parts {
 /// Longest and shortest time before a tick at which sockets are read.
 const LEAD_MAX: Duration = Duration::from_millis(15);
 const LEAD_MIN: Duration = Duration::from_millis(1);
+/// Longest time that the last messages have to leave.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// Starts the thread.
 pub fn spawn(inbox: Receiver<Event>, parts: Parts) -> std::io::Result<JoinHandle<()>> {
     let thread = Thread {
         gateway: Gateway::new(parts.config.clone()),
         links: HashMap::new(),
-        slow: Vec::new(),
         lead: LEAD_MIN,
-        reported: Reported::default(),
         inbox,
         parts,
     };
@@ -72,23 +69,11 @@ struct LinkEntry {
     transport: Transport,
 }
 
-/// Counters already added to the metrics.
-#[derive(Default)]
-struct Reported {
-    closes: HashMap<CloseReason, u64>,
-    rate_limited: u64,
-    resumes: u64,
-    dropped: u64,
-}
-
 struct Thread {
     gateway: Gateway,
     links: HashMap<ConnectionId, LinkEntry>,
-    /// WebSockets that take no frames for now.
-    slow: Vec<ConnectionId>,
     /// How long before the tick reading begins: as long as it took of late.
     lead: Duration,
-    reported: Reported,
     inbox: Receiver<Event>,
     parts: Parts,
 }
@@ -138,7 +123,7 @@ impl Thread {
                 self.links.remove(&id);
                 self.gateway.handle_closed(id);
             }
-            Event::Upgraded(upgraded) => {
+            Event::Net(NetEvent::Upgraded(upgraded)) => {
                 let from = upgraded.peer.ip();
                 match self.parts.pool.add(upgraded) {
                     Ok(id) => self.gateway.handle_opened(now, id, from, true),
@@ -159,19 +144,11 @@ impl Thread {
         let begun = Instant::now();
         let now = self.now();
         let gateway = &mut self.gateway;
-        let mut closed = Vec::new();
         self.parts.pool.read_all(|id, read| match read {
-            PoolRead::Message(bytes) => gateway.handle_message(now, id, bytes),
-            PoolRead::Closed(_) => closed.push(id),
+            PoolRead::Message(bytes) => gateway.handle_message(now, id, &bytes),
+            PoolRead::Drained => gateway.handle_drained(id),
+            PoolRead::Closed(_) => gateway.handle_closed(id),
         });
-        for id in closed {
-            self.slow.retain(|&slow| slow != id);
-            self.gateway.handle_closed(id);
-        }
-        for id in self.parts.pool.flush_all() {
-            self.slow.retain(|&slow| slow != id);
-            self.gateway.handle_drained(id);
-        }
         let took = begun.elapsed() + LEAD_MIN;
         self.lead = ((self.lead * 7 + took) / 8).clamp(LEAD_MIN, LEAD_MAX);
     }
@@ -203,25 +180,23 @@ impl Thread {
     }
 
     fn send(&mut self, now: Duration, id: ConnectionId, message: Bytes, frame: bool) {
-        self.parts.metrics.frame_bytes.observe_if(frame, message.len());
-        if let Some(entry) = self.links.get(&id) {
-            let sent = if frame {
-                entry.link.send_datagram(message)
-            } else {
-                entry.link.send_reliable(message)
-            };
-            if sent.is_err() {
-                self.close(id, CloseReason::TooSlow);
-                self.gateway.handle_closed(id);
-            }
-            return;
+        if frame {
+            self.parts.metrics.frame_size.observe(message.len() as f64);
         }
-        match self.parts.pool.send(id, &message) {
-            SendOutcome::Sent | SendOutcome::Queued => {}
-            SendOutcome::Slow => {
-                self.slow.push(id);
+        let Some(entry) = self.links.get(&id) else {
+            if self.parts.pool.send(id, &message) == SendOutcome::Slow {
                 self.gateway.handle_slow(now, id);
             }
+            return;
+        };
+        let sent = if frame {
+            entry.link.send_datagram(message)
+        } else {
+            entry.link.send_reliable(message)
+        };
+        if sent.is_err() {
+            self.close(id, CloseReason::TooSlow);
+            self.gateway.handle_closed(id);
         }
     }
 
@@ -230,5 +205,52 @@ impl Thread {
             Some(entry) => entry.link.close(reason),
             None => self.parts.pool.close(id, reason),
         }
+    }
+
+    /// Tells everybody to come back, and gives the last messages a moment to leave.
+    fn drain(&mut self) {
+        self.gateway.handle_drain();
+        self.act();
+        let until = Instant::now() + DRAIN;
+        while !self.parts.pool.is_empty() && Instant::now() < until {
+            let mut open = 0;
+            self.parts.pool.read_all(|_, _| open += 1);
+            match self.inbox.recv_timeout(self.parts.clock.period()) {
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Brings the metrics up to what the gateway has counted. Called once a second.
+    fn report(&mut self) {
+        let metrics = &self.parts.metrics;
+        let mut count = [0_i64; Transport::ALL.len()];
+        for entry in self.links.values() {
+            let at = Transport::ALL.iter().position(|&t| t == entry.transport);
+            if let Some(n) = at.and_then(|at| count.get_mut(at)) {
+                *n += 1;
+            }
+            let label = [entry.transport.label()];
+            let rtt = entry.link.rtt().as_secs_f64();
+            metrics.network_latency.with_label_values(&label).observe(rtt);
+        }
+        for (transport, mut count) in Transport::ALL.iter().zip(count) {
+            if *transport == Transport::WebSocket {
+                count = i64::try_from(self.parts.pool.len()).unwrap_or(i64::MAX);
+            }
+            metrics.connection_count.with_label_values(&[transport.label()]).set(count);
+        }
+        let (_, playing) = self.gateway.population();
+        metrics.players_online.set(i64::try_from(playing).unwrap_or(i64::MAX));
+        let counters = self.gateway.counters();
+        for (&reason, &count) in &counters.closes {
+            let metric = metrics.closes.with_label_values(&[reason.label()]);
+            metric.inc_by(count - metric.get());
+        }
+        let limited = metrics.rate_limits_exceeded.with_label_values(&["connection"]);
+        limited.inc_by(counters.rate_limited - limited.get());
+        metrics.frames_dropped.inc_by(counters.frames_dropped - metrics.frames_dropped.get());
+        metrics.resumes.inc_by(counters.resumes - metrics.resumes.get());
     }
 }

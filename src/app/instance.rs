@@ -11,10 +11,11 @@ use super::clock::Clock;
 use super::directory::Directory;
 use super::loader::Loader;
 use super::registrar::Registrar;
-use crate::game::state::{Departure, DepartureKey, Destination, ZoneState};
+use crate::game::state::{Departure, DepartureKey, Destination};
+use crate::journal::{self, Requests};
 use crate::model::{GatewayId, Tick, ZoneId};
-use crate::protocol::bus::{Bundle, ToZone};
-use crate::telemetry::Metrics;
+use crate::protocol::bus::ToZone;
+use crate::telemetry::{Health, Metrics};
 use crate::zone::{self, Zone};
 
 /// Ticks of one zone that may wait for the journal before the zone pauses.
@@ -23,10 +24,17 @@ const TICKS_IN_FLIGHT_MAX: usize = 8;
 /// What reaches a simulation thread.
 #[derive(Debug)]
 pub enum Message {
-    Gateway { gateway: GatewayId, zone: ZoneId, messages: Vec<ToZone> },
+    Gateway {
+        gateway: GatewayId,
+        zone: ZoneId,
+        messages: Vec<ToZone>,
+    },
     Arrival(Departure),
     Confirmed(DepartureKey),
-    Durable { zone: ZoneId, tick: Tick },
+    Durable {
+        zone: ZoneId,
+        tick: Tick,
+    },
     Loaded(Box<Zone>),
     /// A zone cannot be loaded; the error was logged.
     Unloadable(ZoneId),
@@ -73,11 +81,11 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     pub loader: Loader,
     pub registrar: Registrar,
-    pub journal: crate::journal::Worker,
+    pub journal: Requests,
     pub gateway: Sender<super::gateway::Event>,
     pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
     pub snapshot_ticks: u64,
-    pub history_ticks: u64,
 }
 
 /// Starts simulation thread number `number`.
@@ -88,7 +96,14 @@ pub fn spawn(
     parts: Parts,
 ) -> std::io::Result<JoinHandle<()>> {
     let zones = zones.into_iter().map(|zone| (zone.id(), zone)).collect();
-    let thread = Thread { inbox, zones, loading: BTreeMap::new(), parts, failed: BTreeSet::new() };
+    let thread = Thread {
+        inbox,
+        zones,
+        loading: BTreeMap::new(),
+        failed: BTreeSet::new(),
+        stopping: false,
+        parts,
+    };
     std::thread::Builder::new().name(format!("simulation-{number}")).spawn(move || thread.run())
 }
 
@@ -98,6 +113,7 @@ struct Thread {
     /// What came for zones that are being loaded.
     loading: BTreeMap<ZoneId, Vec<Message>>,
     failed: BTreeSet<ZoneId>,
+    stopping: bool,
     parts: Parts,
 }
 
@@ -109,20 +125,20 @@ impl Thread {
         }
         let mut deadline = self.parts.clock.deadline_after(Instant::now());
         let mut last_tick: Option<Instant> = None;
-        loop {
+        while !self.stopping {
             match self.inbox.recv_deadline(deadline) {
-                Ok(Message::Stop) => return self.finish(),
                 Ok(message) => self.handle(message),
                 Err(RecvTimeoutError::Timeout) => {
                     let begun = Instant::now();
+                    self.parts.health.beat();
                     let lateness = begun.saturating_duration_since(deadline);
                     if self.tick() {
                         let metrics = &self.parts.metrics;
-                        metrics.tick_lateness_seconds.observe(lateness.as_secs_f64());
-                        metrics.tick_duration_seconds.observe(begun.elapsed().as_secs_f64());
+                        metrics.tick_lateness.observe(lateness.as_secs_f64());
+                        metrics.tick_duration.observe(begun.elapsed().as_secs_f64());
                         if let Some(last) = last_tick.replace(begun) {
                             let interval = begun.saturating_duration_since(last);
-                            metrics.tick_interval_seconds.observe(interval.as_secs_f64());
+                            metrics.tick_interval.observe(interval.as_secs_f64());
                         }
                     } else {
                         last_tick = None;
@@ -132,16 +148,12 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+        self.finish();
     }
 
     /// Ticks every zone that is awake; false if none is.
     fn tick(&mut self) -> bool {
         while let Ok(message) = self.inbox.try_recv() {
-            if matches!(message, Message::Stop) {
-                // Seen again when the tick is over.
-                self.parts.threads.stop();
-                break;
-            }
             self.handle(message);
         }
         let awake: Vec<ZoneId> = self
@@ -161,7 +173,8 @@ impl Thread {
                 zone.finish_tick();
                 observe(&self.parts.metrics, zone);
                 let tick = zone.state().tick;
-                if tick.0.is_multiple_of(self.parts.snapshot_ticks) {
+                // A zone that falls asleep is quick to load again.
+                if tick.0.is_multiple_of(self.parts.snapshot_ticks) || zone.is_asleep() {
                     self.parts.loader.save_snapshot(zone.state().clone());
                 }
             }
@@ -171,10 +184,11 @@ impl Thread {
     }
 
     fn append(&self, entries: Vec<zone::Entry>) {
-        let threads = self.parts.threads.clone();
-        let acknowledge = move |zone, tick| threads.send(zone, Message::Durable { zone, tick });
         let entries = entries.into_iter().map(super::loader::to_journal).collect();
-        self.parts.journal.append(entries, Box::new(acknowledge));
+        let request = journal::Request::Append { entries, token: 0 };
+        if self.parts.journal.send(request).is_err() {
+            log::error!("the journal has stopped: nothing that happens now will be shown");
+        }
     }
 
     fn handle(&mut self, message: Message) {
@@ -232,7 +246,11 @@ impl Thread {
                 self.failed.insert(id);
                 self.loading.remove(&id);
             }
-            _ => {}
+            Message::Stop => self.stopping = true,
+            Message::Gateway { .. }
+            | Message::Arrival(_)
+            | Message::Confirmed(_)
+            | Message::Durable { .. } => {}
         }
     }
 
@@ -241,7 +259,10 @@ impl Thread {
         let Some(zone) = self.zones.get_mut(&id) else { return };
         while let Some(output) = zone.poll_output() {
             match output {
-                zone::Output::Bundle { bundle, .. } => self.send_bundle(bundle),
+                zone::Output::Bundle { bundle, .. } => {
+                    // The gateway is gone only while the process stops.
+                    let _ = self.parts.gateway.send(super::gateway::Event::Bundle(bundle));
+                }
                 zone::Output::Depart(departure) => self.parts.registrar.depart(departure),
                 zone::Output::Confirm { key, character } => {
                     self.parts.directory.place(character, id);
@@ -251,11 +272,6 @@ impl Thread {
                 }
             }
         }
-    }
-
-    fn send_bundle(&self, bundle: Bundle) {
-        // The gateway is gone only while the process stops.
-        let _ = self.parts.gateway.send(super::gateway::Event::Bundle(bundle));
     }
 
     /// Waits for the journal and leaves a snapshot of every zone that is awake, so that the next
@@ -276,17 +292,9 @@ impl Thread {
 
 fn observe(metrics: &Metrics, zone: &Zone) {
     let counts = zone.counts();
-    metrics.actions_total.inc_by(counts.commands.into());
-    metrics.combat_events_total.inc_by(counts.combat_events.into());
-    metrics.keyframes_total.inc_by(counts.keyframes.into());
-    metrics.frames_total.inc_by(counts.frames.into());
-    metrics.frame_bytes_total.inc_by(counts.frame_bytes.into());
+    metrics.actions.inc_by(counts.commands.into());
+    metrics.combat_events.inc_by(counts.blows.into());
+    metrics.keyframes.inc_by(counts.keyframes.into());
     let players = i64::try_from(zone.state().players.len()).unwrap_or(i64::MAX);
     metrics.zone_population.with_label_values(&[&zone.id().to_string()]).set(players);
-}
-
-/// The state to save, with its name in the journal.
-#[must_use]
-pub fn name_of(state: &ZoneState) -> String {
-    format!("floor {}", state.zone)
 }

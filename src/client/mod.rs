@@ -13,6 +13,7 @@ mod machine;
 mod outbox;
 pub mod path;
 mod retry;
+mod shape;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ mod tests;
 pub use brain::{Behaviour, Brain};
 pub use draws::Draws;
 pub use knowledge::{Knowledge, Legend};
-pub use machine::{Client, Config, Credentials, GiveUp, Output, Session};
+pub use machine::Client;
 pub use path::PathFinder;
+pub use shape::{Config, Credentials, GiveUp, Output, Session};
 pub use stats::{Samples, Stats};

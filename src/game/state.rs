@@ -18,7 +18,11 @@ pub const EFFECTS: usize = 16;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ZoneState {
     pub zone: ZoneId,
+    pub kind: ZoneKind,
+    /// The zone's own seed: all randomness in it comes from here.
     pub seed: u64,
+    /// The seed of the world the zone belongs to: what unknown potions look like.
+    pub world_seed: u64,
     /// 1 to `limits::FLOORS`; arenas have the depth their monsters would have.
     pub depth: u8,
     pub width: u16,
@@ -44,6 +48,13 @@ pub struct ZoneState {
     /// Arrivals already taken, by their keys, so that none is taken twice.
     pub arrivals: BTreeMap<DepartureKey, Tick>,
     pub ledger: Ledger,
+    /// Noises that still ring, oldest first.
+    pub noises: Vec<Noise>,
+    /// The vaults whose treasures have not been taken.
+    pub vaults: Vec<VaultState>,
+    /// What characters that have left had seen, so that they know the floor when they come back;
+    /// the one that left longest ago is forgotten first.
+    pub remembered: Vec<(CharacterId, CellMap)>,
     /// Distance maps shared by all monsters, see `sim::cpu::maps`.
     pub maps: Maps,
     /// What can be worked out from the rest.
@@ -61,19 +72,100 @@ pub struct Maps {
     pub swim: Vec<u16>,
     /// To the nearest player, through walls that can be dug.
     pub dig: Vec<u16>,
-    /// Away from players, for walkers.
-    pub flee: Vec<i16>,
+    /// Away from players, for walkers; `i32::MAX` beyond reach.
+    pub flee: Vec<i32>,
     /// To the nearest noise that is still ringing.
     pub noise: Vec<u16>,
 }
 
-/// Worked out again after loading a snapshot.
+/// What kind of place a zone is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ZoneKind {
+    /// A floor of the dungeon: players help each other.
+    #[default]
+    Floor,
+    /// Players fight each other; who falls wakes up again at an entry with all belongings.
+    Arena,
+}
+
+/// A noise that monsters walk towards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noise {
+    pub cell: u32,
+    /// The tick at which it has faded.
+    pub until: u64,
+}
+
+/// A vault: taking one of its treasures locks the others in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultState {
+    pub door: u32,
+    /// Where its key lies at first.
+    pub key: u32,
+    /// The altars with the treasures.
+    pub altars: Vec<u32>,
+}
+
+/// An actor whose health is used up; the tick's end takes it away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dying {
+    pub slot: u16,
+    pub source: Subject,
+    pub cause: Cause,
+}
+
+/// What does harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A blow at close quarters.
+    Blow,
+    /// An arrow, a spear, anything thrown.
+    Missile,
+    /// A bolt or spell.
+    Spell,
+    Poison,
+    Fire,
+    Lava,
+    Explosion,
+    /// Gone without a trace or reward: summoned things whose time is over, bodies burst on purpose.
+    Vanish,
+}
+
+/// Worked out again after loading a snapshot: `derive::derive`.
 #[derive(Clone, Debug, Default)]
 pub struct Derived {
     /// Actor slot by cell, `limits::NO_ACTOR` for none.
     pub occupant: Vec<u16>,
     /// Cells whose look changed in this tick, one bit each.
     pub changed: Vec<u64>,
+    /// 1 where sight ends.
+    pub opaque: Vec<u8>,
+    /// 1 where walkers go of their own will: no wall, deep water or lava.
+    pub walk: Vec<u8>,
+    /// 1 where swimmers go: deep and shallow water.
+    pub swim: Vec<u8>,
+    /// 1 where burrowers go: what can be walked on or dug through.
+    pub dig: Vec<u8>,
+    /// 255 where gas may be.
+    pub airy: Vec<u8>,
+    /// Chance in 256 to catch fire, and ticks that it burns.
+    pub ignition: Vec<u8>,
+    pub burn_ticks: Vec<u8>,
+    /// Cells that breathe out methane, sorted.
+    pub vents: Vec<u32>,
+    /// Cells whose gas (by kind) or fire was raised since the environment kernel ran.
+    pub gas_woken: [Vec<u32>; GASES],
+    pub fire_woken: Vec<u32>,
+    /// Dead slots below `actors.len()`, to be reused smallest first.
+    pub vacant: std::collections::BTreeSet<u16>,
+    /// Actors whose health has run out in this tick.
+    pub dying: Vec<Dying>,
+    /// Whether sight may end elsewhere than in the tick before.
+    pub opacity_changed: bool,
+    /// Cells that players were shown by magic in this tick.
+    pub revealed: Vec<(CharacterId, u32)>,
+    /// Living monsters.
+    pub monsters: u32,
 }
 
 /// What a monster is about.
@@ -105,6 +197,11 @@ pub struct Actor {
     pub effects: [u32; EFFECTS],
     /// Where it wants to go when it hunts nobody (a cell), or last saw its prey.
     pub goal: u32,
+    /// Tick (low 32 bits) at which it last noticed its prey.
+    pub noticed: u32,
+    /// Tick (low 32 bits) at which it may use its special ability again; a summoned ally vanishes
+    /// then.
+    pub special_at: u32,
     /// Slot of the leader of its pack or of the player it serves, `NO_ACTOR` for none.
     pub leader: u16,
     /// Whose body it is; 0 for monsters.
@@ -128,6 +225,8 @@ impl Actor {
             ready_at: 0,
             effects: [0; EFFECTS],
             goal: 0,
+            noticed: 0,
+            special_at: 0,
             leader: NO_ACTOR,
             character: CharacterId(0),
             carried: None,
@@ -179,6 +278,11 @@ pub struct Player {
     pub sneaking: bool,
     /// While dead: the tick at which it wakes up again.
     pub respawn_at: Tick,
+    /// While dead: how it came about.
+    pub death: Option<Death>,
+    /// The tick of its last fight or rest; stealth depends on both.
+    pub fought_at: Tick,
+    pub rested_at: Tick,
     /// What the player has seen of this zone.
     pub memory: CellMap,
 }

@@ -1,11 +1,13 @@
 //! Journal entries: the inputs of one tick.
 
+use serde::{Deserialize, Serialize};
+
 use crate::game::state::Input;
 use crate::model::{Tick, ZoneId};
 use crate::sim;
 
 /// One tick in the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub zone: ZoneId,
     /// The tick the inputs lead to.
@@ -36,7 +38,10 @@ impl Entry {
 
     /// The inputs of the tick.
     pub fn inputs(&self) -> Result<Vec<Input>, EntryError> {
-        postcard::from_bytes(&self.bytes)
-            .map_err(|source| EntryError { zone: self.zone, tick: self.tick, source })
+        postcard::from_bytes(&self.bytes).map_err(|source| EntryError {
+            zone: self.zone,
+            tick: self.tick,
+            source,
+        })
     }
 }

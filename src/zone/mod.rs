@@ -16,24 +16,35 @@ mod to_wire;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::game::state::{Arrive, Departure, DepartureKey, Destination, Input, Sheet, ZoneState};
+use crate::game::items::Looks;
+use crate::game::state::{
+    Arrive, Departure, DepartureKey, Destination, Event, Happening, Input, Sheet, Subject,
+    ZoneState,
+};
 use crate::model::limits::HASH_INTERVAL_TICKS;
 use crate::model::{CharacterId, GatewayId, Tick, ZoneId};
-use crate::protocol::Place;
 use crate::protocol::bus::{Bundle, FromZone, ToZone};
-use crate::sim::{self, Scratch, StepOutput};
+use crate::protocol::{ItemView, Place};
+use crate::sim::{self, Scratch, StepOutput, Visible};
 pub use entry::{Entry, EntryError};
-pub use replay::{ReplayError, Replayer, encode_snapshot};
+pub use replay::{Recording, RecordingError, ReplayError, Replayer, encode_snapshot};
 use stream::Stream;
+use to_wire::Teller;
 
 /// What a zone wants done. Everything in it is durable.
 #[derive(Debug)]
 pub enum Output {
-    Bundle { gateway: GatewayId, bundle: Bundle },
+    Bundle {
+        gateway: GatewayId,
+        bundle: Bundle,
+    },
     /// A character leaves for another zone or the store; answered by [`Zone::handle_confirmed`].
     Depart(Departure),
     /// An arrival is durable here: the zone (or store) it came from may forget it.
-    Confirm { key: DepartureKey, character: CharacterId },
+    Confirm {
+        key: DepartureKey,
+        character: CharacterId,
+    },
 }
 
 /// What waits for a tick to be durable.
@@ -49,6 +60,8 @@ struct Attached {
     gateway: GatewayId,
     attach: u64,
     stream: Stream,
+    /// The inventory as shown last.
+    inventory: Arc<Vec<ItemView>>,
     /// Whether the gateway has been told.
     answered: bool,
 }
@@ -60,7 +73,8 @@ pub struct TickCounts {
     pub frames: u32,
     pub frame_bytes: u32,
     pub keyframes: u32,
-    pub combat_events: u32,
+    /// Blows, spells and kills between two actors.
+    pub blows: u32,
 }
 
 /// One zone and its attached players.
@@ -70,6 +84,7 @@ pub struct Zone {
     scratch: Scratch,
     step: StepOutput,
     place: Arc<Place>,
+    looks: Looks,
     /// What came in since the last tick.
     inbox: Vec<Input>,
     /// Arrivals among `inbox`.
@@ -103,6 +118,7 @@ impl Zone {
         Self {
             scratch: Scratch::default(),
             step: StepOutput::default(),
+            looks: Looks::of_world(state.world_seed),
             place,
             inbox,
             arriving: Vec::new(),
@@ -195,7 +211,9 @@ impl Zone {
         }
         self.inbox.push(Input::Connect { character });
         let stream = Stream::new(ordered);
-        self.attached.insert(character, Attached { gateway, attach, stream, answered: false });
+        let inventory = Arc::default();
+        let held = Attached { gateway, attach, stream, inventory, answered: false };
+        self.attached.insert(character, held);
     }
 
     /// A character comes from another zone. Answered by [`Output::Confirm`], also the second time.
@@ -231,8 +249,7 @@ impl Zone {
     pub fn begin_tick(&mut self) -> Entry {
         self.begun = std::mem::take(&mut self.inbox);
         let before = self.state.tick;
-        let hash =
-            before.0.is_multiple_of(HASH_INTERVAL_TICKS).then(|| sim::hash(&self.state));
+        let hash = before.0.is_multiple_of(HASH_INTERVAL_TICKS).then(|| sim::hash(&self.state));
         Entry::new(self.state.zone, before.next(), hash, &self.begun)
     }
 
@@ -242,10 +259,16 @@ impl Zone {
         let inputs = std::mem::take(&mut self.begun);
         sim::step(&mut self.state, &inputs, &mut self.scratch, &mut self.step);
         self.counts = TickCounts::default();
-        self.counts.commands = u32::try_from(
-            inputs.iter().filter(|i| matches!(i, Input::Command { .. })).count(),
-        )
-        .unwrap_or(u32::MAX);
+        let happened = self.step.events.iter();
+        let between_actors = |event: &&Event| {
+            let Happening::Note { who, other, .. } = event.what else { return false };
+            who != Subject::Nobody && other != Subject::Nobody
+        };
+        let blows = happened.filter(between_actors).count();
+        self.counts.blows = u32::try_from(blows).unwrap_or(u32::MAX);
+        self.counts.commands =
+            u32::try_from(inputs.iter().filter(|i| matches!(i, Input::Command { .. })).count())
+                .unwrap_or(u32::MAX);
         let tick = self.state.tick;
         let mut outputs = Vec::new();
         let departed = self.state.departures.iter().filter(|d| d.key.tick == tick);
@@ -262,8 +285,12 @@ impl Zone {
         for (gateway, reply) in self.replies.drain(..) {
             items.entry(gateway).or_default().push(reply);
         }
-        let events = to_wire::Events::new(&self.state, &self.scratch, &self.step.events);
-        self.counts.combat_events = events.combat_count();
+        let mut teller = Teller {
+            state: &self.state,
+            scratch: &mut self.scratch,
+            looks: &self.looks,
+            place: &self.place,
+        };
         let mut gone = Vec::new();
         for (&character, held) in &mut self.attached {
             let to = items.entry(held.gateway).or_default();
@@ -282,10 +309,17 @@ impl Zone {
             if let Some(news) = self.step.news.get(&character) {
                 held.stream.add_cells(news);
             }
-            events.for_player(player, |event| held.stream.add_event(event));
-            let view = to_wire::view(&self.state, &self.scratch, &self.place, player);
-            let visible = to_wire::visible_cells(&self.state, &self.scratch, character);
-            let (message, keyframe) = held.stream.next_frame(view, &player.memory, visible);
+            let visible = teller.visible(character);
+            for event in &self.step.events {
+                if let Some(event) = teller.event(player, visible.as_ref(), event) {
+                    held.stream.add_event(event);
+                }
+            }
+            let view = teller.view(player, visible.as_ref(), &mut held.inventory);
+            let (message, keyframe) = held.stream.next_frame(view, &player.memory, || {
+                let cells = visible.iter().flat_map(Visible::iter);
+                cells.map(|pos| pos.index(self.place.width) as u32).collect()
+            });
             self.counts.frames += 1;
             self.counts.frame_bytes += u32::try_from(message.len()).unwrap_or(0);
             self.counts.keyframes += u32::from(keyframe);
@@ -297,7 +331,10 @@ impl Zone {
         let (zone, tick) = (self.state.zone, self.state.tick.0);
         let bundles = items.into_iter().filter(|(_, items)| !items.is_empty());
         bundles
-            .map(|(gateway, items)| Output::Bundle { gateway, bundle: Bundle { zone, tick, items } })
+            .map(|(gateway, items)| Output::Bundle {
+                gateway,
+                bundle: Bundle { zone, tick, items },
+            })
             .collect()
     }
 

@@ -1,5 +1,7 @@
 //! Re-running the journal: recovery after a crash, and the proof that the journal tells the truth.
 
+use serde::{Deserialize, Serialize};
+
 use super::entry::{Entry, EntryError};
 use crate::game::state::ZoneState;
 use crate::model::{Tick, ZoneId};
@@ -45,7 +47,12 @@ impl Replayer {
     #[must_use]
     pub fn new(mut state: ZoneState) -> Self {
         sim::restore(&mut state);
-        Self { state, scratch: Scratch::default(), output: StepOutput::default(), hashes_compared: 0 }
+        Self {
+            state,
+            scratch: Scratch::default(),
+            output: StepOutput::default(),
+            hashes_compared: 0,
+        }
     }
 
     /// Starts from an encoded snapshot, see [`encode_snapshot`].
@@ -105,4 +112,48 @@ impl Replayer {
 #[must_use]
 pub fn encode_snapshot(state: &ZoneState) -> Vec<u8> {
     postcard::to_stdvec(state).expect("a state is plain data")
+}
+
+/// All it takes to re-run a zone anywhere: a snapshot and the entries behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    pub zone: ZoneId,
+    /// The tick of the snapshot.
+    pub tick: Tick,
+    pub version: u32,
+    pub snapshot: Vec<u8>,
+    pub entries: Vec<Entry>,
+}
+
+/// The first bytes of a recording's file.
+const MAGIC: &[u8] = b"undercroft-recording-1\n";
+
+/// Why bytes are not a recording.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    #[error("this is no recording; make one with `undercroft replay export`")]
+    Foreign,
+    #[error("the recording is damaged")]
+    Damaged(#[from] postcard::Error),
+}
+
+impl Recording {
+    /// The bytes of a file.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(postcard::to_stdvec(self).expect("a recording is plain data"));
+        bytes
+    }
+
+    /// Reads the bytes of a file.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordingError> {
+        let rest = bytes.strip_prefix(MAGIC).ok_or(RecordingError::Foreign)?;
+        Ok(postcard::from_bytes(rest)?)
+    }
+
+    /// A replayer at the recording's beginning.
+    pub fn replayer(&self) -> Result<Replayer, ReplayError> {
+        Replayer::from_snapshot(self.zone, self.tick, self.version, &self.snapshot)
+    }
 }

@@ -97,13 +97,13 @@ impl Stream {
         }
     }
 
-    /// Makes the next frame. `visible` lists the cells in sight by rising index; a keyframe
-    /// carries them first. Returns the encoded message and whether it is a keyframe.
+    /// Makes the next frame. `visible` lists the cells in sight by rising index, for a keyframe,
+    /// which carries them first. Returns the encoded message and whether it is a keyframe.
     pub(super) fn next_frame(
         &mut self,
         view: View,
         memory: &CellMap,
-        visible: impl Iterator<Item = u32>,
+        visible: impl FnOnce() -> Vec<u32>,
     ) -> (Bytes, bool) {
         self.number += 1;
         let number = self.number;
@@ -113,8 +113,8 @@ impl Stream {
         let keyframe = self.keyframe || !reachable;
         if keyframe {
             self.sent.clear();
-            self.pending.clear();
-            self.pending.extend(visible);
+            self.pending = visible();
+            self.pending.retain(|&index| memory.cell(index as usize).is_some());
             self.resync = Some(0);
             self.keyframe = false;
         }
@@ -130,7 +130,7 @@ impl Stream {
         }
         let values: Vec<(usize, Cell)> = cells
             .iter()
-            .map(|&index| (index as usize, memory.cell(index as usize).unwrap_or_default()))
+            .filter_map(|&index| Some((index as usize, memory.cell(index as usize)?)))
             .collect();
         let complete = self.resync.is_none() && values.len() <= CELLS_SURE_TO_FIT;
         let baseline = self.sent.iter().find(|s| s.number == newest && !keyframe);
@@ -207,7 +207,7 @@ mod tests {
                     stream.add_event(Event::Burst { look: tick as u8, at, radius: 2 });
                 }
             }
-            let (bytes, _) = stream.next_frame(view.clone(), &memory, 0..50_u32);
+            let (bytes, _) = stream.next_frame(view.clone(), &memory, || (0..50).collect());
             if !ordered && rng.chance(loss_percent) && !quiet {
                 continue;
             }

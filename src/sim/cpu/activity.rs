@@ -1,8 +1,8 @@
 //! Which chunks of a plane hold anything, so that quiet ones cost nothing.
 //!
 //! [`Activity`] is derived from its plane and never changes what a kernel computes: it only has to
-//! cover every chunk with a cell other than 0. `sweep` walks the rows of the active chunks and
-//! hands each to a `Pass`, which sees the old values of the neighbours.
+//! cover every chunk with a cell other than 0. `sweep` walks the active chunks and hands their
+//! cells to a `Pass`, which sees the old values of the neighbours.
 
 /// Cells of a chunk from left to right.
 pub const CHUNK_WIDTH: usize = 64;
@@ -94,31 +94,44 @@ fn low_bits(count: usize) -> u64 {
     if count >= 64 { !0 } else { (1 << count) - 1 }
 }
 
-/// Row buffers of a sweep; they carry nothing from one sweep to the next.
+/// Buffers of a sweep; they carry nothing from one sweep to the next.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     active: Vec<u64>,
-    up: Vec<u8>,
-    here: Vec<u8>,
-    down: Vec<u8>,
+    /// Derived rows of a strip, with the one above and the one below it, and a byte at either end.
+    derived: Vec<u8>,
 }
 
-/// What a cell's row and the rows beside it held before the sweep, after `Pass::derive`.
+/// What the cells around those of a segment held before the sweep, after `Pass::derive`.
 ///
-/// `up[i]`, `here[i + 1]` and `down[i]` lie in the column of the i-th cell of the segment.
-pub(super) struct Rows<'a> {
-    pub(super) up: &'a [u8],
-    pub(super) here: &'a [u8],
-    pub(super) down: &'a [u8],
+/// The i-th cell of the segment is `around[width + 1 + i]`: its neighbours are one and `width`
+/// bytes away on both sides.
+pub(super) struct Around<'a> {
+    around: &'a [u8],
+    width: usize,
+}
+
+impl<'a> Around<'a> {
+    /// The derived values `ahead` cells to the right and `below` rows down of `count` cells from
+    /// the one `at` of the segment.
+    #[inline(always)]
+    pub(super) fn of(&self, at: usize, count: usize, ahead: isize, below: isize) -> &'a [u8] {
+        let offset = ahead + below * self.width as isize;
+        let first = (self.width + 1 + at).wrapping_add_signed(offset);
+        &self.around[first..first + count]
+    }
 }
 
 /// One rule of a plane: new cell = f(own old value, derived old values of the four neighbours).
+///
+/// A segment is a part of a row or a number of whole rows. What is beside the outer border depends
+/// on the segment, so a rule must leave border cells as they are.
 pub(super) trait Pass {
     /// Writes what neighbours need to know of the cells from index `first` on.
     fn derive(&self, to: &mut [u8], cells: &[u8], first: usize);
 
-    /// Replaces the cells from index `first` on, all in row `y`.
-    fn apply(&mut self, cells: &mut [u8], first: usize, y: usize, rows: &Rows<'_>);
+    /// Replaces the cells from index `first` on.
+    fn apply(&mut self, cells: &mut [u8], first: usize, around: &Around<'_>);
 }
 
 /// The segments of consecutive chunks in `mask`, as columns from and to.
@@ -134,10 +147,7 @@ fn runs(mut mask: u64, width: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Applies `pass` to every active cell in place, row by row from the top, left to right.
-///
-/// The outer border is never touched. Old values of a row live on in the buffers until the row
-/// below is done.
+/// Applies `pass` to every active cell in place, in row-major order within a strip of chunks.
 #[inline(always)]
 pub(super) fn sweep<P: Pass>(
     plane: &mut [u8],
@@ -150,56 +160,68 @@ pub(super) fn sweep<P: Pass>(
     if activity.is_quiet() || width < 3 || height < 3 {
         return;
     }
-    let Scratch { active, up, here, down } = scratch;
+    let Scratch { active, derived } = scratch;
     active.clear();
     active.extend((0..activity.busy.len()).map(|strip| activity.active(strip)));
-    for buffer in [&mut *up, &mut *here, &mut *down] {
-        buffer.resize(width + 2, 0);
-    }
-    let mut mask_above = 0;
-    for strip in 0..active.len() {
-        let mask = active[strip];
-        let first_row = (strip * CHUNK_HEIGHT).max(1);
-        let last_row = ((strip + 1) * CHUNK_HEIGHT).min(height - 1);
-        // `up` holds the last row of the strip above where that was active, else stale bytes.
-        for (from, to) in runs(mask & !mask_above, width) {
-            up[from + 1..to + 1].fill(0);
+    derived.clear();
+    derived.resize((CHUNK_HEIGHT + 2) * width + 2, 0);
+    for (strip, &mask) in active.iter().enumerate() {
+        let rows = (strip * CHUNK_HEIGHT).max(1)..((strip + 1) * CHUNK_HEIGHT).min(height - 1);
+        if mask == 0 || rows.is_empty() {
+            derived[1..=width].fill(0);
+            continue;
         }
-        for (from, to) in runs(mask, width) {
-            derive_row(plane, here, pass, first_row * width, from, to);
-        }
-        for y in first_row..last_row {
-            for (from, to) in runs(mask, width) {
-                derive_row(plane, down, pass, (y + 1) * width, from, to);
-                let rows = Rows {
-                    up: &up[from + 1..to + 1],
-                    here: &here[from..to + 2],
-                    down: &down[from + 1..to + 1],
-                };
-                let first = y * width + from;
-                pass.apply(&mut plane[first..y * width + to], first, y, &rows);
-            }
-            std::mem::swap(up, here);
-            std::mem::swap(here, down);
+        // Row 0 of `derived` was left by the strip above, which has changed since.
+        let first = rows.start * width;
+        if runs(mask, width).eq([(0, width)]) {
+            // Whole rows follow each other in the plane: they are one long segment.
+            let cells = &plane[first..(rows.end + 1) * width];
+            pass.derive(&mut derived[width + 1..][..cells.len()], cells, first);
+            let around = Around { around: &*derived, width };
+            pass.apply(&mut plane[first..rows.end * width], first, &around);
+        } else {
+            sweep_runs(plane, rows.clone(), width, mask, derived, pass);
         }
         activity.settle(plane, strip, mask);
-        mask_above = mask;
+        let (above, below) = derived.split_at_mut(width + 1);
+        above[1..].fill(0);
+        for (from, to) in runs(mask, width) {
+            above[from + 1..=to].copy_from_slice(&below[(rows.len() - 1) * width..][from..to]);
+        }
     }
 }
 
+/// Does one strip of which not all chunks are active.
 #[inline(always)]
-fn derive_row<P: Pass>(
-    plane: &[u8],
-    buffer: &mut [u8],
-    pass: &P,
-    row: usize,
-    from: usize,
-    to: usize,
+fn sweep_runs<P: Pass>(
+    plane: &mut [u8],
+    rows: std::ops::Range<usize>,
+    width: usize,
+    mask: u64,
+    derived: &mut [u8],
+    pass: &mut P,
 ) {
-    // The chunks on both sides are quiet or beyond the zone.
-    buffer[from] = 0;
-    buffer[to + 1] = 0;
-    pass.derive(&mut buffer[from + 1..to + 1], &plane[row + from..row + to], row + from);
+    for (r, y) in (rows.start..=rows.end).enumerate() {
+        let row = &mut derived[(r + 1) * width..][..width + 2];
+        for (from, to) in runs(mask, width) {
+            let first = y * width + from;
+            pass.derive(&mut row[from + 1..=to], &plane[first..y * width + to], first);
+            // The chunks on both sides are quiet.
+            if from > 0 {
+                row[from] = 0;
+            }
+            if to < width {
+                row[to + 1] = 0;
+            }
+        }
+    }
+    for (r, y) in rows.enumerate() {
+        for (from, to) in runs(mask, width) {
+            let around = Around { around: &derived[r * width + from..], width };
+            let first = y * width + from;
+            pass.apply(&mut plane[first..y * width + to], first, &around);
+        }
+    }
 }
 
 #[cfg(test)]

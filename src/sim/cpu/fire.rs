@@ -1,7 +1,7 @@
 //! Fire: burns down, spreads to what is flammable beside it, and sets off methane.
 
-use super::activity::{Activity, Pass, Rows, Scratch, sweep};
-use super::noise;
+use super::activity::{Activity, Around, Pass, Scratch, sweep};
+use super::{bits, noise};
 
 /// What the cells of a zone have to burn, a byte a cell.
 #[derive(Clone, Copy, Debug)]
@@ -106,8 +106,8 @@ impl<'a> Burn<'a> {
 
     /// Lists what happens to the cells of a block and lights those that catch fire.
     fn record(&mut self, cells: &mut [u8], first: usize, fates: &[u8; BLOCK]) {
-        for (i, &fate) in fates.iter().enumerate().filter(|(_, fate)| **fate != 0) {
-            let index = first + i;
+        for i in bits::ones(bits::pack_row(fates)) {
+            let (index, fate) = (first + i, fates[i]);
             let cell = u32::try_from(index).expect("a zone has fewer than 2^32 cells");
             if fate & BURNT_OUT != 0 {
                 self.events.burnt_out.push(cell);
@@ -134,14 +134,13 @@ impl Pass for Burn<'_> {
     }
 
     #[inline(always)]
-    fn apply(&mut self, cells: &mut [u8], first: usize, _y: usize, rows: &Rows<'_>) {
+    fn apply(&mut self, cells: &mut [u8], first: usize, around: &Around<'_>) {
         for (block, cells) in cells.chunks_mut(BLOCK).enumerate() {
             let from = block * BLOCK;
             let count = cells.len();
-            let (up, down) = (&rows.up[from..from + count], &rows.down[from..from + count]);
-            let left = &rows.here[from..from + count];
-            let own = &rows.here[from + 1..from + 1 + count];
-            let right = &rows.here[from + 2..from + 2 + count];
+            let burns = |ahead, below| around.of(from, count, ahead, below);
+            let (own, up, down) = (burns(0, 0), burns(0, -1), burns(0, 1));
+            let (left, right) = (burns(-1, 0), burns(1, 0));
             let ignition = &self.fuel.ignition[first + from..first + from + count];
             let methane = &self.fuel.methane[first + from..first + from + count];
             let mut fates = [0; BLOCK];

@@ -3,6 +3,7 @@
 //! Symmetric shadowcasting (after Albert Ford's description), a row of a quadrant at a time: a row
 //! is one word of bits, and the part of it between two slopes is a mask.
 
+use super::bits;
 use crate::model::geometry::Pos;
 use crate::model::limits::SIGHT_RADIUS_MAX;
 
@@ -34,12 +35,7 @@ impl Visible {
     /// The seen cells in row-major order.
     pub fn iter(&self) -> impl Iterator<Item = Pos> + '_ {
         (self.top..).zip(&self.rows).flat_map(move |(y, &row)| {
-            let mut rest = row;
-            std::iter::from_fn(move || {
-                let bit = (rest != 0).then(|| rest.trailing_zeros())?;
-                rest &= rest - 1;
-                Some(Pos::new((self.left + bit as i32) as u16, y as u16))
-            })
+            bits::ones(row).map(move |bit| Pos::new((self.left + bit as i32) as u16, y as u16))
         })
     }
 
@@ -75,8 +71,8 @@ pub fn field_of_view(
     scan(&walls, &mut seen_aside, radius);
     transpose(&mut seen_aside);
     let mut rows = [0; SIDE];
-    for dy in 0..=radius {
-        let reach = usize::from(REACH[radius][dy]);
+    for (dy, &reach) in REACH[radius].iter().enumerate().take(radius + 1) {
+        let reach = usize::from(reach);
         let disc = ((1 << (2 * reach + 1)) - 1) << (CENTRE - reach);
         for j in [CENTRE - dy, CENTRE + dy] {
             rows[j] = (seen[j] | seen_aside[j]) & disc & window.inside[j];
@@ -125,11 +121,7 @@ fn pack(plane: &[u8], start: usize, count: usize) -> u64 {
     });
     let mut word = 0;
     for (i, eight) in cells.as_chunks::<8>().0[..count.div_ceil(8)].iter().enumerate() {
-        const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-        let bytes = u64::from_le_bytes(*eight);
-        // The top bit of each byte that is not 0, moved to bit 0 and gathered by a product.
-        let ones = ((((bytes & LOW) + LOW) | bytes) & !LOW) >> 7;
-        word |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+        word |= bits::pack(eight) << (8 * i);
     }
     word
 }

@@ -3,7 +3,7 @@
 //! A cell gives an eighth of its concentration, rounded down, to each of its four open neighbours.
 //! At most 4 * 31 come in and what stays is at most 255 - 4 * 31, so a byte never overflows.
 
-use super::activity::{Activity, CHUNK_WIDTH, Pass, Rows, Scratch, sweep};
+use super::activity::{Activity, Around, CHUNK_WIDTH, Pass, Scratch, sweep};
 use super::noise;
 
 /// Spreads one kind of gas for one tick and returns the units that have dissipated.
@@ -19,7 +19,7 @@ pub fn step(
     tick: u64,
     dissipation: u8,
 ) -> u32 {
-    let mut flow = Flow { open, width: activity.width(), tick, dissipation, dissipated: 0 };
+    let mut flow = Flow::new(open, activity.width(), tick, dissipation);
     assert_eq!(open.len(), cells.len(), "both planes are of the same zone");
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
@@ -40,7 +40,7 @@ pub fn step_baseline(
     tick: u64,
     dissipation: u8,
 ) -> u32 {
-    let mut flow = Flow { open, width: activity.width(), tick, dissipation, dissipated: 0 };
+    let mut flow = Flow::new(open, activity.width(), tick, dissipation);
     assert_eq!(open.len(), cells.len(), "both planes are of the same zone");
     sweep(cells, activity, scratch, &mut flow);
     flow.dissipated
@@ -60,9 +60,16 @@ fn sweep_avx2(
 struct Flow<'a> {
     open: &'a [u8],
     width: usize,
-    tick: u64,
+    /// Key of this tick's random bytes.
+    key: u32,
     dissipation: u8,
     dissipated: u32,
+}
+
+impl<'a> Flow<'a> {
+    fn new(open: &'a [u8], width: usize, tick: u64, dissipation: u8) -> Self {
+        Self { open, width, key: noise::key(0, tick), dissipation, dissipated: 0 }
+    }
 }
 
 impl Pass for Flow<'_> {
@@ -76,11 +83,11 @@ impl Pass for Flow<'_> {
     }
 
     #[inline(always)]
-    fn apply(&mut self, cells: &mut [u8], first: usize, y: usize, rows: &Rows<'_>) {
+    fn apply(&mut self, cells: &mut [u8], first: usize, around: &Around<'_>) {
         let count = cells.len();
-        let (up, down) = (&rows.up[..count], &rows.down[..count]);
-        let (left, right) = (&rows.here[..count], &rows.here[2..count + 2]);
-        let own = &rows.here[1..=count];
+        let share = |ahead, below| around.of(0, count, ahead, below);
+        let (own, up, down) = (share(0, 0), share(0, -1), share(0, 1));
+        let (left, right) = (share(-1, 0), share(1, 0));
         let open = |from: usize| &self.open[from..from + count];
         let (here, open_up, open_down) =
             (open(first), open(first - self.width), open(first + self.width));
@@ -94,29 +101,38 @@ impl Pass for Flow<'_> {
             cells[i] = cells[i].wrapping_sub(outflow).wrapping_add(inflow & here[i]);
         }
         if self.dissipation > 0 {
-            self.dissipated += dissipate(cells, first % self.width, y, self.tick, self.dissipation);
+            let (x, y) = (first % self.width, first / self.width);
+            for (y, row) in (y as u32..).zip(cells.chunks_mut(self.width)) {
+                // A fixed random byte a column, turned by another one each row and tick: even
+                // over time for each cell and as cheap as a load and an addition.
+                let turn = (self.key.wrapping_add(y.wrapping_mul(0x9e37_79b9)) >> 24) as u8;
+                self.dissipated += dissipate(row, x, turn, self.dissipation);
+            }
         }
     }
 }
 
-/// Takes a unit from the cells whose turn it is.
+/// Takes a unit from the cells whose turn it is and returns how many did have one.
 #[inline(always)]
-fn dissipate(cells: &mut [u8], mut x: usize, y: usize, tick: u64, rate: u8) -> u32 {
-    // A fixed random byte a column, turned by a random byte a row and tick: even over time for
-    // each cell and as cheap as a load and an addition.
-    let turn = noise::bits(noise::key(y as u64, tick), 0) as u8;
-    let mut total = 0;
-    for block in cells.chunks_mut(32) {
-        let column = &COLUMNS[x..x + block.len()];
-        let mut hits = [0_u8; 32];
-        for ((cell, &column), hit) in block.iter_mut().zip(column).zip(&mut hits) {
-            *hit = u8::from(column.wrapping_add(turn) < rate) & u8::from(*cell > 0);
-            *cell -= *hit;
+fn dissipate(cells: &mut [u8], x: usize, turn: u8, rate: u8) -> u32 {
+    let (blocks, rest) = cells.as_chunks_mut::<32>();
+    let (columns, columns_rest) = COLUMNS[x..][..32 * blocks.len() + rest.len()].as_chunks::<32>();
+    // A row is at most 128 blocks long, so the bytes that count do not overflow.
+    let mut counts = [0_u8; 32];
+    let take = |cell: &mut u8, column: u8, count: &mut u8| {
+        let due = u8::from(column.wrapping_add(turn) < rate).min(*cell);
+        *cell -= due;
+        *count += due;
+    };
+    for (cells, columns) in blocks.iter_mut().zip(columns) {
+        for ((cell, &column), count) in cells.iter_mut().zip(columns).zip(&mut counts) {
+            take(cell, column, count);
         }
-        total += hits.iter().map(|&hit| u32::from(hit)).sum::<u32>();
-        x += block.len();
     }
-    total
+    for ((cell, &column), count) in rest.iter_mut().zip(columns_rest).zip(&mut counts) {
+        take(cell, column, count);
+    }
+    counts.iter().map(|&count| u32::from(count)).sum()
 }
 
 /// A random byte for each column of the widest plane.

@@ -1,8 +1,8 @@
 //! Flee maps: walking downhill leads away from the goals, and out of dead ends while there is time.
 
+use super::UNREACHED;
 use super::search::Scratch;
-use super::{UNREACHED, neighbour};
-use crate::model::geometry::Direction;
+use crate::sim::cpu::bits;
 
 /// What a step costs in a flee map.
 pub const FLEE_COST: i32 = 5;
@@ -12,12 +12,16 @@ pub const FLEE_FACTOR: i32 = -6;
 /// The value of a cell that no goal reaches.
 pub const FLEE_UNREACHED: i32 = i32::MAX;
 
+/// Marks unreached cells while values are still going down: nothing is lower.
+const CLOSED: i32 = i32::MIN;
+
 /// Buffers of [`fill_flee`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buckets {
-    /// Reached cells in the order of their distance, and where each distance starts.
-    order: Vec<u32>,
-    starts: Vec<usize>,
+    /// Cells that may keep their first value, nearest to a goal first.
+    peaks: Vec<u32>,
+    found: Vec<u32>,
+    ends: Vec<usize>,
     /// Cells by value modulo the number of rings: no value is further ahead than a step's cost.
     rings: [Vec<u32>; RINGS],
     settled: Vec<u32>,
@@ -28,85 +32,111 @@ const RINGS: usize = FLEE_COST as usize + 1;
 /// Fills `out` with the flee map of a finished distance map.
 ///
 /// A cell's value is the smallest `FLEE_FACTOR * distance(m) + FLEE_COST * steps(cell, m)` over all
-/// reached cells m: an exact minimum, hence unique. Planes as in [`super::fill`]; the outer border
-/// must be unreached.
-pub fn fill_flee(
-    out: &mut [i32],
-    distances: &[u16],
-    passable: &[u8],
-    width: usize,
-    scratch: &mut Scratch,
-) {
+/// reached cells m, with steps through reached cells only: an exact minimum, hence unique. The map
+/// is `width` cells wide and its outer border must be unreached, as [`super::fill`] leaves it.
+pub fn fill_flee(out: &mut [i32], distances: &[u16], width: usize, scratch: &mut Scratch) {
     assert_eq!(out.len(), distances.len(), "a map has one number a cell");
-    assert_eq!(passable.len(), distances.len(), "a plane has one byte a cell");
-    let buckets = &mut scratch.flee;
-    let farthest = sort_by_distance(distances, buckets);
+    let Buckets { peaks, found, ends, rings, settled } = &mut scratch.flee;
     for (value, &distance) in out.iter_mut().zip(distances) {
-        *value =
-            if distance == UNREACHED { FLEE_UNREACHED } else { FLEE_FACTOR * i32::from(distance) };
+        let start = FLEE_FACTOR * i32::from(distance);
+        *value = if distance == UNREACHED { CLOSED } else { start };
     }
-    let Buckets { order, starts, rings, settled } = buckets;
-    for value in FLEE_FACTOR * i32::from(farthest)..=0 {
+    find_peaks(found, distances, width);
+    sort(peaks, found, distances, ends);
+    let lowest = peaks.last().map_or(0, |&cell| out[cell as usize]);
+    for value in lowest..=0 {
         let ring = value.rem_euclid(RINGS as i32) as usize;
         settled.clear();
         settled.append(&mut rings[ring]);
-        if value % FLEE_FACTOR == 0 {
-            let distance = (value / FLEE_FACTOR) as usize;
-            settled.extend_from_slice(&order[starts[distance]..starts[distance + 1]]);
+        // A value settles before its cell's own distance comes up if it has gone down.
+        while let Some(&cell) = peaks.last()
+            && FLEE_FACTOR * i32::from(distances[cell as usize]) == value
+        {
+            settled.push(cell);
+            peaks.pop();
         }
         let reached = value + FLEE_COST;
         let ring = &mut rings[reached.rem_euclid(RINGS as i32) as usize];
         for &cell in settled.iter() {
-            // Others have been lowered since they were listed.
             if out[cell as usize] == value {
-                lower_neighbours(out, passable, width, cell as usize, reached, ring);
+                lower_neighbours(out, width, cell as usize, reached, ring);
             }
         }
     }
     rings.iter_mut().for_each(Vec::clear);
+    for value in out.iter_mut() {
+        *value = if *value == CLOSED { FLEE_UNREACHED } else { *value };
+    }
 }
 
-/// Sorts the reached cells and returns the greatest distance.
-fn sort_by_distance(distances: &[u16], buckets: &mut Buckets) -> u16 {
-    let reached = || distances.iter().copied().filter(|&distance| distance != UNREACHED);
-    let farthest = reached().max().unwrap_or(0);
-    let Buckets { order, starts, .. } = buckets;
-    starts.clear();
-    starts.resize(usize::from(farthest) + 2, 0);
-    for distance in reached() {
-        starts[usize::from(distance) + 1] += 1;
-    }
-    for i in 1..starts.len() {
-        starts[i] += starts[i - 1];
-    }
-    order.clear();
-    order.resize(starts.last().copied().unwrap_or(0), 0);
-    for (cell, &distance) in (0_u32..).zip(distances) {
-        if distance != UNREACHED {
-            let start = &mut starts[usize::from(distance)];
-            order[*start] = cell;
-            *start += 1;
+/// Lists the cells that may keep their first value.
+///
+/// Any other has a neighbour one step farther away, which lowers it: 5 - 6 * (d + 1) < -6 * d.
+fn find_peaks(found: &mut Vec<u32>, distances: &[u16], width: usize) {
+    const BLOCK: usize = 64;
+    found.clear();
+    for y in 1..(distances.len() / width).saturating_sub(1) {
+        for from in (1..width.saturating_sub(1)).step_by(BLOCK) {
+            let first = y * width + from;
+            let count = BLOCK.min(width - 1 - from);
+            let cells = |first: usize| &distances[first..first + count];
+            let (here, up, down) = (cells(first), cells(first - width), cells(first + width));
+            let (left, right) = (cells(first - 1), cells(first + 1));
+            let mut peaks = [0; BLOCK];
+            for i in 0..count {
+                let farther = here[i].wrapping_add(1);
+                let hidden = (up[i] == farther)
+                    | (down[i] == farther)
+                    | (left[i] == farther)
+                    | (right[i] == farther);
+                // What lies beside the greatest distance of all is not farther, but unreached.
+                let peak = !hidden | (farther == UNREACHED);
+                peaks[i] = u8::from(peak & (here[i] != UNREACHED));
+            }
+            let packed = bits::pack_row(&peaks);
+            found.extend(bits::ones(packed).map(|i| (first + i) as u32));
         }
     }
-    // Each start has moved to the next one's place.
-    starts.rotate_right(1);
-    starts[0] = 0;
-    farthest
 }
 
-fn lower_neighbours(
-    out: &mut [i32],
-    passable: &[u8],
-    width: usize,
-    cell: usize,
-    reached: i32,
-    ring: &mut Vec<u32>,
-) {
-    for direction in Direction::ALL {
-        let Some(next) = neighbour(passable, width, cell, direction) else { continue };
-        if out[next] > reached && out[next] != FLEE_UNREACHED {
+/// Sorts `cells` by distance into `sorted`; `ends` is a buffer.
+fn sort(sorted: &mut Vec<u32>, cells: &[u32], distances: &[u16], ends: &mut Vec<usize>) {
+    let distance = |&cell: &u32| usize::from(distances[cell as usize]);
+    ends.clear();
+    ends.resize(cells.iter().map(distance).max().unwrap_or(0) + 1, 0);
+    cells.iter().for_each(|cell| ends[distance(cell)] += 1);
+    let mut end = 0;
+    for count in ends.iter_mut() {
+        end += *count;
+        *count = end;
+    }
+    sorted.clear();
+    sorted.resize(cells.len(), 0);
+    for cell in cells.iter().rev() {
+        let end = &mut ends[distance(cell)];
+        *end -= 1;
+        sorted[*end] = *cell;
+    }
+}
+
+/// Lowers what is above `reached` around `cell` to it.
+#[inline(always)]
+fn lower_neighbours(out: &mut [i32], width: usize, cell: usize, reached: i32, ring: &mut Vec<u32>) {
+    let mut lower = |next: usize, allowed: bool| {
+        let value = out[next];
+        if allowed & (value > reached) {
             out[next] = reached;
-            ring.push(u32::try_from(next).expect("a zone has fewer than 2^32 cells"));
+            ring.push(next as u32);
         }
-    }
+        value != CLOSED
+    };
+    let (north, south) = (cell - width, cell + width);
+    let north_open = lower(north, true);
+    let south_open = lower(south, true);
+    let east_open = lower(cell + 1, true);
+    let west_open = lower(cell - 1, true);
+    lower(north + 1, north_open & east_open);
+    lower(south + 1, south_open & east_open);
+    lower(south - 1, south_open & west_open);
+    lower(north - 1, north_open & west_open);
 }

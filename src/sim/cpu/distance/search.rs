@@ -2,6 +2,7 @@
 
 use super::UNREACHED;
 use super::lanes::{Block, Lanes};
+use crate::sim::cpu::bits;
 
 /// Columns of a block.
 const COLUMNS: usize = 256;
@@ -18,8 +19,8 @@ pub struct Scratch {
     unseen: Vec<Block>,
     frontier: Vec<Block>,
     next: Vec<Block>,
-    /// Digit k of the distances, lowest first.
-    digits: Vec<Vec<Block>>,
+    /// Binary digits of the distances, lowest first, a plane after the other.
+    digits: Vec<Block>,
     rows: RowSets,
     /// Buffers of `fill_flee`.
     pub(super) flee: super::flee::Buckets,
@@ -77,14 +78,12 @@ fn fill_with<L: Lanes>(
     let blocks = width.div_ceil(COLUMNS);
     prepare(scratch, passable, width, height);
     place_goals(scratch, goals, width, height);
+    scratch.digits.clear();
     let mut digits = 0;
     for distance in 1..=max_distance.min(UNREACHED - 1) {
         if distance.is_power_of_two() {
-            if scratch.digits.len() == digits {
-                scratch.digits.push(Vec::new());
-            }
-            reset(&mut scratch.digits[digits], blocks * height);
             digits += 1;
+            scratch.digits.resize(digits * blocks * height, EMPTY);
         }
         let found = if blocks == 1 {
             level::<L, false>(scratch, height, blocks, distance)
@@ -125,7 +124,7 @@ fn prepare(scratch: &mut Scratch, passable: &[u8], width: usize, height: usize) 
         for (b, cells) in row.chunks(COLUMNS).enumerate() {
             let mut block = EMPTY;
             for (word, cells) in block.iter_mut().zip(cells.chunks(64)) {
-                *word = pack(cells);
+                *word = bits::pack_row(cells);
             }
             if b == 0 {
                 block[0] &= !1;
@@ -152,24 +151,6 @@ fn prepare(scratch: &mut Scratch, passable: &[u8], width: usize, height: usize) 
         set.clear();
         set.resize(words * blocks, 0);
     }
-}
-
-/// One bit for each byte that is not 0; at most 64 bytes.
-#[inline(always)]
-fn pack(cells: &[u8]) -> u64 {
-    let mut word = 0;
-    let (eights, rest) = cells.as_chunks::<8>();
-    for (i, eight) in eights.iter().enumerate() {
-        const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-        let bytes = u64::from_le_bytes(*eight);
-        // The top bit of each byte that is not 0, moved to bit 0 and gathered by a product.
-        let ones = ((((bytes & LOW) + LOW) | bytes) & !LOW) >> 7;
-        word |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
-    }
-    for (i, &cell) in rest.iter().enumerate() {
-        word |= u64::from(cell != 0) << (8 * eights.len() + i);
-    }
-    word
 }
 
 fn place_goals(scratch: &mut Scratch, goals: &[u32], width: usize, height: usize) {
@@ -222,8 +203,8 @@ fn level<L: Lanes, const WIDE: bool>(
             },
             next: &mut scratch.next[blocks_of.clone()],
             last: usize::MAX - 1,
-            above: None,
-            here: None,
+            above: Row::empty(),
+            here: Row::empty(),
         };
         for w in 0..words {
             let set = &scratch.rows.now[b * words..(b + 1) * words];
@@ -259,8 +240,8 @@ fn level<L: Lanes, const WIDE: bool>(
                 }
                 let mut left = distance;
                 while left != 0 {
-                    let digit = &mut scratch.digits[left.trailing_zeros() as usize];
-                    let block = &mut digit[b * height + y];
+                    let plane = left.trailing_zeros() as usize;
+                    let block = &mut scratch.digits[plane * blocks * height + b * height + y];
                     L::load(block).or(new).store(block);
                     left &= left - 1;
                 }
@@ -287,17 +268,24 @@ struct Column<'a, L, const WIDE: bool> {
     next: &'a mut [Block],
     /// The row done last, and what it and the row below it looked like.
     last: usize,
-    above: Option<Row<L>>,
-    here: Option<Row<L>>,
+    above: Row<L>,
+    here: Row<L>,
 }
 
-/// A row of the frontier, moved each way, and where it may be left sideways.
+/// A row of the frontier, and where it leads within the row.
 #[derive(Clone, Copy)]
 struct Row<L> {
     frontier: L,
     right: L,
     left: L,
-    passable: L,
+}
+
+impl<L: Lanes> Row<L> {
+    #[inline(always)]
+    fn empty() -> Self {
+        let empty = L::load(&EMPTY);
+        Self { frontier: empty, right: empty, left: empty }
+    }
 }
 
 impl<L: Lanes, const WIDE: bool> Column<'_, L, WIDE> {
@@ -309,36 +297,35 @@ impl<L: Lanes, const WIDE: bool> Column<'_, L, WIDE> {
             carries.0 = self.before.get(y).map_or(0, |block| block[3] >> 63);
             carries.1 = self.after.get(y).map_or(0, |block| block[0] << 63);
         }
+        let passable = L::load(&self.passable[y]);
         Row {
             frontier,
-            right: frontier.right(carries.0),
-            left: frontier.left(carries.1),
-            passable: L::load(&self.passable[y]),
+            right: frontier.right(carries.0).and(passable),
+            left: frontier.left(carries.1).and(passable),
         }
     }
 
     /// The unseen cells of row `y` that the frontier steps to; they become seen.
     #[inline(always)]
     fn row(&mut self, y: usize) -> L {
-        let (above, here) = match (self.above, self.here) {
-            (Some(above), Some(here)) if self.last + 1 == y => (above, here),
-            _ => (self.load(y - 1), self.load(y)),
+        let (above, here) = if self.last + 1 == y {
+            (self.above, self.here)
+        } else {
+            (self.load(y - 1), self.load(y))
         };
         let below = self.load(y + 1);
         // A diagonal step into this row passes beside a cell of this row and beside one of the
         // row it comes from: both must be passable.
         let (beside_left, beside_right) =
             (L::load(&self.passable_right[y]), L::load(&self.passable_left[y]));
-        let diagonal = |row: &Row<L>| {
-            row.right.and(beside_left).or(row.left.and(beside_right)).and(row.passable)
-        };
+        let diagonal = |row: &Row<L>| row.right.and(beside_left).or(row.left.and(beside_right));
         let steps = here.right.or(here.left).or(above.frontier).or(below.frontier);
         let reached = steps.or(diagonal(&above)).or(diagonal(&below));
         let unseen = L::load(&self.unseen[y]);
         let new = reached.and(unseen);
         unseen.without(new).store(&mut self.unseen[y]);
         new.store(&mut self.next[y]);
-        (self.last, self.above, self.here) = (y, Some(here), Some(below));
+        (self.last, self.above, self.here) = (y, here, below);
         new
     }
 }
@@ -360,8 +347,9 @@ fn number_row<L: Lanes>(
             continue;
         }
         let mut words = [0; u16::BITS as usize];
-        for (word_of, plane) in words.iter_mut().zip(&scratch.digits[..digits]) {
-            *word_of = plane[at][word];
+        let planes = scratch.digits.chunks(scratch.passable.len()).take(digits);
+        for (digit, plane) in words.iter_mut().zip(planes) {
+            *digit = plane[at][word];
         }
         let numbers = L::numbers(!reached, &words[..digits]);
         cells.copy_from_slice(&numbers[..cells.len()]);

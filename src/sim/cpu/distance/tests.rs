@@ -76,10 +76,12 @@ impl Map {
             d => FLEE_FACTOR * i32::from(d),
         };
         let mut out: Vec<i32> = distances.iter().map(value).collect();
+        let reached: Vec<u8> = distances.iter().map(|&d| u8::from(d != UNREACHED)).collect();
+        let reached = Self { passable: reached, ..self.clone() };
         loop {
             let mut changed = false;
             for cell in (0..out.len()).filter(|&c| distances[c] != UNREACHED) {
-                let from = self.steps(cell).map(|n| out[n]).filter(|&v| v != FLEE_UNREACHED);
+                let from = reached.steps(cell).map(|n| out[n]);
                 let best = from.min().map_or(out[cell], |v| out[cell].min(v + FLEE_COST));
                 changed |= best != out[cell];
                 out[cell] = best;
@@ -154,7 +156,7 @@ fn who_flees_leaves_a_dead_end_in_time() {
     let mut scratch = Scratch::default();
     let distances = map.check(UNREACHED, &mut scratch);
     let mut flee = vec![0; distances.len()];
-    fill_flee(&mut flee, &distances, &map.passable, 60, &mut scratch);
+    fill_flee(&mut flee, &distances, 60, &mut scratch);
     let from = |x: usize| downhill(&flee, &map.passable, 60, 60 + x, 0, |_| true);
     assert_eq!(from(11), Some(Direction::East));
     assert_eq!(from(9), Some(Direction::East), "running past is worth it from here");
@@ -189,7 +191,7 @@ proptest! {
         let distances = map.check(max, &mut scratch);
         let mut flee = vec![0; distances.len()];
         for _ in 0..2 {
-            fill_flee(&mut flee, &distances, &map.passable, map.width, &mut scratch);
+            fill_flee(&mut flee, &distances, map.width, &mut scratch);
             prop_assert_eq!(&flee, &map.flee_reference(&distances));
         }
     }

@@ -1,0 +1,233 @@
+//! The HTTP routes of the public port, 8080, except `/ws`: accounts, characters, the page.
+//!
+//! [`router`] is given everything it serves: the store, the tokens, the page's files. Errors are
+//! JSON of one sentence and a code. Requests to `/api` are limited for each client address; no
+//! cookie is used, so no request carries a right that its sender did not put in.
+
+mod accounts;
+mod answer;
+mod limit;
+mod site;
+#[cfg(test)]
+mod tests;
+pub mod upgrade;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::services::Tokens;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use answer::Problem;
+use limit::Limiter;
+pub use site::{Asset, Site};
+
+/// Bytes of a request's body.
+const BODY_BYTES_MAX: usize = 16 * 1_024;
+/// Passwords hashed at a time: each takes 19 MiB and a core.
+const HASHES_AT_A_TIME: usize = 2;
+/// Requests that may wait for that or be at it; those beyond are sent away.
+const HASHES_WAITING_MAX: usize = 32;
+
+/// The SHA-256 of certificates in base64; they change while the server runs.
+pub type Hashes = Arc<RwLock<Vec<String>>>;
+
+/// How the routes behave.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub server_name: String,
+    /// Where QUIC and WebTransport listen.
+    pub quic_port: u16,
+    /// SHA-256 of the certificates that browsers may trust, in base64.
+    pub certificate_hashes: Hashes,
+    pub ticks_per_second: u32,
+    /// Seconds for which a token of access is good.
+    pub token_lifetime_s: u64,
+    /// Requests to `/api` from one address in a minute; they may come at once.
+    pub requests_per_minute: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server_name: "undercroft".into(),
+            quic_port: 7778,
+            certificate_hashes: Hashes::default(),
+            ticks_per_second: crate::model::limits::TICKS_PER_SECOND_DEFAULT,
+            token_lifetime_s: 30 * 24 * 3_600,
+            requests_per_minute: 120,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+pub(crate) struct App {
+    config: Config,
+    store: Arc<Store>,
+    tokens: Arc<Tokens>,
+    metrics: Arc<Metrics>,
+    limiter: Limiter,
+    hashing: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
+    site: Site,
+}
+
+/// The routes. Connections must carry [`ConnectInfo<SocketAddr>`]; without it, all clients share
+/// one limit.
+pub fn router(
+    config: Config,
+    store: Arc<Store>,
+    tokens: Arc<Tokens>,
+    metrics: Arc<Metrics>,
+    site: Site,
+) -> Router {
+    let limiter = Limiter::new(config.requests_per_minute, Instant::now());
+    let hashing = Arc::new(Semaphore::new(HASHES_AT_A_TIME));
+    let seats = Arc::new(Semaphore::new(HASHES_WAITING_MAX));
+    let app = Arc::new(App { config, store, tokens, metrics, limiter, hashing, seats, site });
+    Router::new()
+        .route("/api/info", get(info))
+        .route("/api/guest", post(accounts::guest))
+        .route("/api/register", post(accounts::register))
+        .route("/api/login", post(accounts::login))
+        .route("/api/refresh", post(accounts::refresh))
+        .route("/api/characters", get(accounts::characters).post(accounts::create_character))
+        .route("/api/hall-of-fame", get(accounts::hall_of_fame))
+        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+        .fallback(site::serve)
+        .layer(middleware::from_fn_with_state(app.clone(), guard))
+        .with_state(app)
+}
+
+impl App {
+    /// Seconds since 1970.
+    fn now(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    }
+
+    /// Whom a request counts for: the peer, or the one a trusted proxy names.
+    fn client(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> IpAddr {
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |p| p.ip().to_canonical());
+        if !self.config.trusted_proxies.contains(&peer) {
+            return peer;
+        }
+        // Each proxy adds whom it heard; from the right, the first that is no proxy of ours.
+        let named = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
+        let mut addresses: Vec<&str> = named.flat_map(|line| line.split(',')).collect();
+        addresses.reverse();
+        let parsed = addresses.iter().map_while(|text| text.trim().parse::<IpAddr>().ok());
+        parsed
+            .map(|address| address.to_canonical())
+            .find(|address| !self.config.trusted_proxies.contains(address))
+            .unwrap_or(peer)
+    }
+}
+
+async fn info(State(app): State<Arc<App>>) -> Response {
+    let config = &app.config;
+    let hashes = config.certificate_hashes.read().unwrap_or_else(PoisonError::into_inner).clone();
+    answer::json(
+        StatusCode::OK,
+        &json!({
+            "name": config.server_name,
+            "version": env!("CARGO_PKG_VERSION"),
+            "protocol": crate::protocol::VERSION,
+            "quic_port": config.quic_port,
+            "certificate_hashes": hashes,
+            "ticks_per_second": config.ticks_per_second,
+        }),
+    )
+}
+
+/// Around every request: the limit, the measure, the headers that browsers need to be told.
+async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let path = request.uri().path();
+    let is_api = path.starts_with("/api/") || path == "/api";
+    let route = route_label(&app.site, request.method(), path);
+    let policy = content_policy(&app.config, request.headers().get(header::HOST));
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let client = app.client(peer, request.headers());
+    let admitted = if is_api { app.limiter.admit(client, begun) } else { Ok(()) };
+    let mut response = match admitted {
+        Ok(()) => next.run(request).await,
+        Err(wait) => {
+            app.metrics.rate_limits_exceeded.with_label_values(&["http"]).inc();
+            Problem::TooMany { wait }.into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            header::HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=()",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_api {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+    let status = response.status();
+    if status.is_server_error() {
+        app.metrics.errors.with_label_values(&["http"]).inc();
+    }
+    let labels = [route, status.as_str()];
+    let seconds = begun.elapsed().as_secs_f64();
+    app.metrics.request_duration.with_label_values(&labels).observe(seconds);
+    response
+}
+
+/// The `route` label of a request: a closed set, whatever clients ask for.
+fn route_label(site: &Site, method: &Method, path: &str) -> &'static str {
+    match (path, method) {
+        ("/api/info", _) => "info",
+        ("/api/guest", _) => "guest",
+        ("/api/register", _) => "register",
+        ("/api/login", _) => "login",
+        ("/api/refresh", _) => "refresh",
+        ("/api/characters", &Method::POST) => "create_character",
+        ("/api/characters", _) => "characters",
+        ("/api/hall-of-fame", _) => "hall_of_fame",
+        ("/content.json", _) => "content",
+        _ if site.has(path) => "asset",
+        _ => "other",
+    }
+}
+
+/// What the page may load: its own files, and connections to this server alone. `'self'` covers
+/// neither another port nor, in older browsers, WebSocket; so the host is named where it is one.
+fn content_policy(config: &Config, host: Option<&HeaderValue>) -> HeaderValue {
+    const REST: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+        font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+        frame-ancestors 'none'; connect-src 'self'";
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || b".-:[]".contains(&c);
+    let host = host.and_then(|h| h.to_str().ok()).filter(|h| h.bytes().all(is_plain));
+    let named = host.filter(|host| !host.is_empty()).and_then(|host| {
+        let name = match host.rfind(']') {
+            Some(end) => &host[..=end],
+            None => host.split(':').next().unwrap_or(host),
+        };
+        let port = config.quic_port;
+        HeaderValue::try_from(format!("{REST} ws://{host} wss://{host} https://{name}:{port}")).ok()
+    });
+    named.unwrap_or(HeaderValue::from_static(REST))
+}

@@ -1,0 +1,303 @@
+use axum::body::{Body, to_bytes};
+use axum::http::request::Builder;
+use bytes::Bytes;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::CharacterId;
+use crate::services::{Claims, Kind};
+use crate::store::{Death, Summary};
+
+struct Server {
+    router: Router,
+    store: Arc<Store>,
+    metrics: Arc<Metrics>,
+}
+
+struct Got {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Got {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    fn expect_problem(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.json()["code"].as_str()), (status, Some(code)));
+        assert!(!self.json()["error"].as_str().unwrap().is_empty());
+    }
+}
+
+fn server(config: Config) -> Server {
+    let store = Arc::new(Store::in_memory().unwrap());
+    let metrics = Arc::new(Metrics::new());
+    let page = Asset {
+        path: "/index.html",
+        content_type: "text/html; charset=utf-8",
+        bytes: Bytes::from_static(b"<!doctype html>"),
+    };
+    let site = Site::new(Bytes::from_static(b"{\"terrain\":[]}"), [page]);
+    let tokens = Arc::new(Tokens::new(&[9; 32]));
+    let router = router(config, store.clone(), tokens, metrics.clone(), site);
+    Server { router, store, metrics }
+}
+
+impl Server {
+    async fn send(&self, request: Builder, body: impl Into<Body>) -> Got {
+        let request = request.body(body.into()).unwrap();
+        let response = TowerToHyperService::new(self.router.clone()).call(request).await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        Got { status, headers, body: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    async fn get(&self, path: &str) -> Got {
+        self.send(Request::get(path), Body::empty()).await
+    }
+
+    async fn post(&self, path: &str, token: &str, body: &Value) -> Got {
+        let mut request = Request::post(path).header("content-type", "application/json");
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.send(request, body.to_string()).await
+    }
+
+    async fn get_as(&self, path: &str, token: &str) -> Got {
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        self.send(request, Body::empty()).await
+    }
+}
+
+fn token(got: &Got) -> String {
+    got.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_guest_makes_a_character_and_keeps_it_when_it_registers() {
+    let server = server(Config::default());
+    let guest = server.post("/api/guest", "", &json!({})).await;
+    assert_eq!(guest.status, 201);
+    assert!(guest.json()["name"].as_str().unwrap().starts_with("guest-"));
+    assert_eq!(guest.json()["characters"], json!([]));
+    let guest_token = token(&guest);
+    let made = server.post("/api/characters", &guest_token, &json!({ "name": " Hero " })).await;
+    assert_eq!(made.status, 201);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let expected = json!(
+        { "id": id, "name": "Hero", "level": 1, "depth": 1, "gold": 0, "alive": true }
+    );
+    assert_eq!(made.json(), expected);
+    assert_eq!(server.get_as("/api/characters", &guest_token).await.json(), json!([expected]));
+
+    let login = json!({ "name": "Ada", "password": "correct horse" });
+    let registered = server.post("/api/register", &guest_token, &login).await;
+    assert_eq!(registered.status, 201);
+    assert_eq!(registered.json()["account"], guest.json()["account"]);
+    let back = server.post("/api/login", "", &login).await;
+    assert_eq!(back.status, 200);
+    assert_eq!(back.json()["characters"], json!([expected]));
+    let fresh = server.post("/api/refresh", &token(&back), &json!({})).await;
+    assert_eq!((fresh.status, &fresh.json()["name"]), (200, &json!("Ada")));
+    assert_eq!(server.get_as("/api/characters", &token(&fresh)).await.status, 200);
+}
+
+#[tokio::test]
+async fn problems_have_a_sentence_and_a_code() {
+    let server = server(Config::default());
+    let login = |name: &str, password: &str| json!({ "name": name, "password": password });
+    let ada = login("Ada", "correct horse");
+    assert_eq!(server.post("/api/register", "", &ada).await.status, 201);
+    let post = |path, body| {
+        let server = &server;
+        async move { server.post(path, "", &body).await }
+    };
+    post("/api/register", login("ADA", "correct horse")).await.expect_problem(409, "name_taken");
+    post("/api/register", login("a\u{200b}", "correct horse"))
+        .await
+        .expect_problem(400, "bad_name");
+    post("/api/register", login("Eve", "short")).await.expect_problem(400, "bad_password");
+    post("/api/login", login("Ada", "wrong horse")).await.expect_problem(401, "wrong_password");
+    post("/api/login", login("Eve", "wrong horse")).await.expect_problem(401, "wrong_password");
+    post("/api/login", json!({ "name": "Ada" })).await.expect_problem(400, "malformed");
+    post("/api/login", json!({ "name": 7, "password": [] })).await.expect_problem(400, "malformed");
+    post("/api/guest", json!({ "admin": true })).await.expect_problem(400, "malformed");
+    post("/api/characters", json!({ "name": "Hero" })).await.expect_problem(401, "no_token");
+    post("/api/nothing", json!({})).await.expect_problem(404, "not_found");
+    server.get("/api/login").await.expect_problem(405, "method_not_allowed");
+    server.get("/api/characters").await.expect_problem(401, "no_token");
+    server.get("/../Cargo.toml").await.expect_problem(404, "not_found");
+    let plain = server.send(Request::post("/api/guest"), "{}").await;
+    plain.expect_problem(415, "not_json");
+    let long = login("Ada", &"x".repeat(20_000));
+    post("/api/login", long).await.expect_problem(413, "too_large");
+    let request = Request::post("/api/login").header("content-type", "application/json");
+    server.send(request, "{\"name\":").await.expect_problem(400, "malformed");
+}
+
+#[tokio::test]
+async fn tokens_of_another_server_or_kind_open_nothing() {
+    let server = server(Config::default());
+    let account = server.store.create_guest(1).unwrap().id;
+    let claims = |kind| Claims { account, issued: 0, expires: u64::MAX, kind };
+    let session = Kind::Session { session: crate::model::SessionId(1), character: CharacterId(1) };
+    let ours = Tokens::new(&[9; 32]);
+    for bad in [
+        Tokens::new(&[8; 32]).issue(&claims(Kind::Access)),
+        ours.issue(&claims(session)),
+        ours.issue(&Claims { expires: 1, ..claims(Kind::Access) }),
+        "nonsense".into(),
+    ] {
+        server.get_as("/api/characters", &bad).await.expect_problem(401, "bad_token");
+        let login = json!({ "name": "Ada", "password": "correct horse" });
+        server.post("/api/register", &bad, &login).await.expect_problem(401, "bad_token");
+    }
+    let lost = ours.issue(&Claims { account: crate::model::AccountId(77), ..claims(Kind::Access) });
+    let body = json!({ "name": "Hero" });
+    server.post("/api/characters", &lost, &body).await.expect_problem(401, "no_account");
+    server.post("/api/refresh", &lost, &json!({})).await.expect_problem(401, "no_account");
+}
+
+#[tokio::test]
+async fn the_hall_of_fame_and_the_facts_are_for_everybody() {
+    let config = Config {
+        certificate_hashes: Arc::new(RwLock::new(vec!["abc=".into()])),
+        ..Config::default()
+    };
+    let server = server(config);
+    let account = server.store.create_guest(1).unwrap().id;
+    let hero = server.store.create_character(account, "Hero", 1).unwrap().id;
+    let summary = Summary { level: 3, depth: 4, gold: 50 };
+    let death = Death { summary, cause: "killed by a jackal".into(), at: 99 };
+    server.store.record_death("k", hero, &death).unwrap();
+    let fame = server.get("/api/hall-of-fame").await;
+    let row = json!({
+        "name": "Hero", "level": 3, "depth": 4, "gold": 50, "cause": "killed by a jackal", "at": 99
+    });
+    assert_eq!(fame.json(), json!([row]));
+    let info = server.get("/api/info").await.json();
+    assert_eq!(info["quic_port"], 7778);
+    assert_eq!(info["protocol"], 1);
+    assert_eq!(info["certificate_hashes"], json!(["abc="]));
+    assert_eq!(info["ticks_per_second"], 20);
+}
+
+#[tokio::test]
+async fn files_are_kept_by_browsers_as_long_as_they_are_the_same() {
+    let server = server(Config::default());
+    for path in ["/", "/index.html", "/content.json"] {
+        let first = server.get(path).await;
+        assert_eq!(first.status, 200, "{path}");
+        assert_eq!(first.header("cache-control"), "no-cache");
+        let tag = first.header("etag");
+        for asked in [tag, &format!("W/{tag}"), &format!("\"other\", {tag}"), "*"] {
+            let request = Request::get(path).header("if-none-match", asked);
+            let again = server.send(request, Body::empty()).await;
+            assert_eq!((again.status, again.body.as_str()), (304, ""));
+            assert_eq!(again.header("etag"), tag);
+        }
+        let request = Request::get(path).header("if-none-match", "\"other\"");
+        assert_eq!(server.send(request, Body::empty()).await.status, 200);
+    }
+    let page = server.get("/").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(page.body, "<!doctype html>");
+    server.send(Request::post("/"), Body::empty()).await.expect_problem(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_load_and_to_reach_this_server_alone() {
+    let server = server(Config::default());
+    let policy = |host: &str| {
+        let request = Request::get("/").header("host", host);
+        let server = &server;
+        async move {
+            let got = server.send(request, Body::empty()).await;
+            assert_eq!(got.header("x-content-type-options"), "nosniff");
+            got.header("content-security-policy").to_owned()
+        }
+    };
+    let text = policy("play.example.org:8080").await;
+    assert!(text.starts_with("default-src 'none'; script-src 'self';"), "{text}");
+    assert!(!text.contains("unsafe"), "{text}");
+    let reach = "connect-src 'self' ws://play.example.org:8080 wss://play.example.org:8080 \
+                 https://play.example.org:7778";
+    assert!(text.ends_with(reach), "{text}");
+    assert!(policy("[::1]:8080").await.ends_with("wss://[::1]:8080 https://[::1]:7778"));
+    assert!(policy("a; script-src *").await.ends_with("connect-src 'self'"));
+    assert_eq!(server.get("/api/info").await.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn each_address_has_its_own_limit() {
+    let proxy: IpAddr = "10.0.0.9".parse().unwrap();
+    let config =
+        Config { requests_per_minute: 3, trusted_proxies: vec![proxy], ..Config::default() };
+    let server = server(config);
+    let ask = |peer: &str, forwarded: &str| {
+        let peer = SocketAddr::new(peer.parse().unwrap(), 999);
+        let mut request = Request::get("/api/info").extension(ConnectInfo(peer));
+        if !forwarded.is_empty() {
+            request = request.header("x-forwarded-for", forwarded);
+        }
+        server.send(request, Body::empty())
+    };
+    for _ in 0..3 {
+        assert_eq!(ask("10.0.0.1", "").await.status, 200);
+    }
+    let refused = ask("10.0.0.1", "1.2.3.4").await;
+    refused.expect_problem(429, "too_many_requests");
+    assert!((1..=20).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
+    assert_eq!(ask("10.0.0.2", "").await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(ask("10.0.0.9", "9.9.9.9, 7.7.7.7").await.status, 200);
+    }
+    assert_eq!(ask("10.0.0.9", "9.9.9.9, 7.7.7.7, 10.0.0.9").await.status, 429);
+    assert_eq!(ask("10.0.0.9", "7.7.7.7, 8.8.8.8").await.status, 200);
+    for _ in 0..20 {
+        assert_eq!(server.get("/").await.status, 200, "files are not limited");
+    }
+    let text = server.metrics.encode();
+    assert!(text.contains("game_server_rate_limits_exceeded_total{limit=\"http\"} 2"), "{text}");
+    let labels = "{route=\"info\",status=\"429\"} 2";
+    assert!(text.contains(&format!("game_server_request_duration_seconds_count{labels}")));
+}
+
+#[tokio::test]
+async fn a_flood_of_logins_is_sent_away_and_not_kept_waiting() {
+    let server = Arc::new(server(Config { requests_per_minute: 100_000, ..Config::default() }));
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..HASHES_WAITING_MAX + 20 {
+        let server = server.clone();
+        all.spawn(async move {
+            let body = json!({ "name": "Ada", "password": "correct horse" });
+            server.post("/api/login", "", &body).await
+        });
+    }
+    let (mut busy, mut wrong) = (0, 0);
+    while let Some(got) = all.join_next().await {
+        let got = got.unwrap();
+        match got.json()["code"].as_str() {
+            Some("busy") => {
+                assert_eq!((got.status, got.header("retry-after")), (503, "1"));
+                busy += 1;
+            }
+            _ => {
+                got.expect_problem(401, "wrong_password");
+                wrong += 1;
+            }
+        }
+    }
+    assert!(wrong >= HASHES_WAITING_MAX, "{wrong} were answered");
+    assert_eq!(busy + wrong, HASHES_WAITING_MAX + 20);
+}

@@ -1,0 +1,179 @@
+//! The loader thread: brings zones in from the journal or the generator and saves snapshots, so
+//! that no simulation thread ever waits for either.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::instance::{Message, Threads};
+use super::world::World;
+use crate::game::generate::generate;
+use crate::game::state::ZoneState;
+use crate::journal::{self, Keep, ReadError, Reader, Requests, Snapshot};
+use crate::model::{Tick, ZoneId};
+use crate::sim;
+use crate::zone::{Entry, ReplayError, Replayer, Zone, encode_snapshot};
+
+/// Snapshots of a zone that are always kept.
+const SNAPSHOTS_KEPT: usize = 3;
+
+/// Why a zone cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error(
+        "no snapshot of zone {zone} can be read and its journal does not begin at the beginning: restore a backup of the data folder"
+    )]
+    NoStart { zone: ZoneId },
+}
+
+#[derive(Debug)]
+enum Request {
+    Load(ZoneId),
+    Save(Box<ZoneState>),
+}
+
+/// Sends requests to the loader thread.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    requests: Sender<Request>,
+}
+
+impl Loader {
+    /// The loader and the thread's end of it, for [`spawn`].
+    #[must_use]
+    pub fn new() -> (Self, Inbox) {
+        let (requests, inbox) = crossbeam_channel::unbounded();
+        (Self { requests }, Inbox(inbox))
+    }
+
+    /// Loads a zone; it arrives at its simulation thread as [`Message::Loaded`].
+    pub fn load(&self, zone: ZoneId) {
+        // The loader ends after the simulation.
+        let _ = self.requests.send(Request::Load(zone));
+    }
+
+    /// Encodes and saves a snapshot, and forgets what is too old.
+    pub fn save_snapshot(&self, state: ZoneState) {
+        let _ = self.requests.send(Request::Save(Box::new(state)));
+    }
+}
+
+/// What the loader thread reads.
+#[derive(Debug)]
+pub struct Inbox(Receiver<Request>);
+
+/// Starts the loader thread; it ends when the last [`Loader`] is gone.
+pub fn spawn(
+    inbox: Inbox,
+    reader: Reader,
+    journal: Requests,
+    threads: Threads,
+    world: Arc<World>,
+    history_ticks: u64,
+) -> std::io::Result<JoinHandle<()>> {
+    let keep = Keep { snapshots: SNAPSHOTS_KEPT, history_ticks };
+    std::thread::Builder::new().name("loader".to_owned()).spawn(move || {
+        for request in inbox.0 {
+            match request {
+                Request::Load(id) => {
+                    let message = match load(&reader, &world, id) {
+                        Ok(zone) => Message::Loaded(Box::new(zone)),
+                        Err(error) => {
+                            log::error!(zone = id.0; "{error}");
+                            Message::Unloadable(id)
+                        }
+                    };
+                    threads.send(id, message);
+                }
+                Request::Save(state) => save(&journal, &state, keep),
+            }
+        }
+    })
+}
+
+fn save(journal: &Requests, state: &ZoneState, keep: Keep) {
+    let (zone, tick) = (state.zone, state.tick);
+    let snapshot = Snapshot {
+        zone,
+        tick,
+        version: sim::VERSION,
+        hash: Some(sim::hash(state)),
+        bytes: encode_snapshot(state),
+    };
+    let asked = journal.send(journal::Request::Snapshot(snapshot));
+    if asked.and_then(|()| journal.send(journal::Request::Prune { zone, keep })).is_err() {
+        log::warn!(zone = zone.0, tick = tick.0; "a snapshot came too late: the journal is closed");
+    }
+}
+
+/// Brings a zone to where its journal ends: from the newest snapshot that can be read, or, if it
+/// is young, from the generator.
+pub fn load(reader: &Reader, world: &World, id: ZoneId) -> Result<Zone, LoadError> {
+    Ok(Zone::new(rerun(reader, world, id)?, &world.zone_name(id)))
+}
+
+fn rerun(reader: &Reader, world: &World, id: ZoneId) -> Result<ZoneState, LoadError> {
+    for head in reader.snapshots(id)? {
+        let damaged = |error: &dyn std::fmt::Display| {
+            log::error!(
+                zone = id.0, tick = head.tick.0;
+                "a snapshot is damaged, the one before it is tried: {error}"
+            );
+        };
+        let snapshot = match reader.snapshot(id, head.tick) {
+            Ok(Some(snapshot)) => snapshot,
+            Ok(None) => continue,
+            Err(error @ ReadError::Broken { .. }) => {
+                damaged(&error);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match Replayer::from_snapshot(id, snapshot.tick, snapshot.version, &snapshot.bytes) {
+            Ok(replayer) if snapshot.hash.is_none_or(|h| h == sim::hash(replayer.state())) => {
+                return follow(reader, replayer, Some(snapshot.tick));
+            }
+            Ok(_) => damaged(&"its hash is not the recorded one"),
+            Err(error @ ReplayError::Snapshot { .. }) => damaged(&error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let state = generate(&world.spec(id));
+    let replayer = Replayer::new(state);
+    follow(reader, replayer, None).map_err(|error| match error {
+        LoadError::Replay(ReplayError::Gap { .. }) => LoadError::NoStart { zone: id },
+        other => other,
+    })
+}
+
+fn follow(
+    reader: &Reader,
+    mut replayer: Replayer,
+    after: Option<Tick>,
+) -> Result<ZoneState, LoadError> {
+    for batch in reader.entries(replayer.state().zone, after) {
+        for entry in batch? {
+            replayer.apply(&from_journal(entry))?;
+        }
+    }
+    Ok(replayer.into_state())
+}
+
+/// An entry as the journal keeps it.
+#[must_use]
+pub fn to_journal(entry: Entry) -> journal::Entry {
+    let Entry { zone, tick, version, hash, bytes } = entry;
+    journal::Entry { zone, tick, version, hash, bytes }
+}
+
+/// An entry as the zone reads it.
+#[must_use]
+pub fn from_journal(entry: journal::Entry) -> Entry {
+    let journal::Entry { zone, tick, version, hash, bytes } = entry;
+    Entry { zone, tick, version, hash, bytes }
+}

@@ -1,0 +1,17 @@
+//! Composition: the only room that sees cores and adapters.
+//!
+//! [`dev::start`] makes the embedded default from a [`config::Config`]. Cores do not know each
+//! other or any adapter; the loops here take an input, call `handle_*`, drain `poll_*` and hand
+//! the outputs on. It must never decide anything about the game or the protocol.
+
+pub mod admission;
+pub mod clock;
+pub mod config;
+pub mod dev;
+pub mod directory;
+pub mod gateway;
+pub mod http;
+pub mod instance;
+pub mod loader;
+pub mod registrar;
+pub mod world;

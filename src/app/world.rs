@@ -1,0 +1,113 @@
+//! What makes one world different from another; made at the first start, then kept.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::config::Config;
+use crate::disk::DataFolder;
+use crate::game::generate::ZoneSpec;
+use crate::model::ZoneId;
+use crate::model::limits::FLOORS;
+
+const FILE: &str = "world.toml";
+
+/// The world of a data folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct World {
+    /// As text: TOML's integers are signed.
+    seed: String,
+    pub width: u16,
+    pub height: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monsters: Option<u32>,
+}
+
+impl World {
+    /// The world of this folder, made from the configuration if there is none yet. A
+    /// configuration that asks for another world than the one that is there is refused.
+    pub fn load_or_make(folder: &DataFolder, config: &Config) -> anyhow::Result<Self> {
+        let path = folder.file(FILE);
+        if path.exists() {
+            let world = Self::load(&path)?;
+            if let Some(seed) = config.world_seed {
+                ensure!(
+                    world.seed() == seed,
+                    "the world in {} has seed {}, not {seed}: leave world_seed away or choose \
+                     another data folder",
+                    folder.path().display(),
+                    world.seed
+                );
+            }
+            return Ok(world);
+        }
+        let seed = match config.world_seed {
+            Some(seed) => seed,
+            None => u64::from_le_bytes(random()?),
+        };
+        let world = Self {
+            seed: seed.to_string(),
+            width: config.zone_width,
+            height: config.zone_height,
+            monsters: config.monsters_per_zone,
+        };
+        let text = toml::to_string(&world).context("writing down the world")?;
+        folder
+            .write_secret(FILE, text.as_bytes())
+            .with_context(|| format!("writing {}", path.display()))?;
+        Ok(world)
+    }
+
+    /// Reads a world file.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("reading the world from {}", path.display()))?;
+        let world: Self =
+            toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+        ensure!(
+            world.seed.parse::<u64>().is_ok(),
+            "the seed in {} is not a number: restore the file from a backup",
+            path.display()
+        );
+        Ok(world)
+    }
+
+    /// The file of a data folder.
+    #[must_use]
+    pub fn file(folder: &Path) -> std::path::PathBuf {
+        folder.join(FILE)
+    }
+
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed.parse().unwrap_or(0)
+    }
+
+    /// How the generator makes a zone: floors by their depth, arenas behind them.
+    #[must_use]
+    pub fn spec(&self, id: ZoneId) -> ZoneSpec {
+        let mut spec = match u8::try_from(id.0) {
+            Ok(depth) if u32::from(depth) <= FLOORS => {
+                ZoneSpec::floor(id, self.seed(), depth, self.width, self.height)
+            }
+            _ => ZoneSpec::arena(id, self.seed()),
+        };
+        spec.monsters = self.monsters.or(spec.monsters);
+        spec
+    }
+
+    /// What players call a zone.
+    #[must_use]
+    pub fn zone_name(&self, id: ZoneId) -> String {
+        if id.0 <= FLOORS { format!("Floor {id}") } else { format!("Arena {}", id.0 - FLOORS) }
+    }
+}
+
+/// Random bytes from the operating system.
+pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).context("asking the operating system for random bytes")?;
+    Ok(bytes)
+}

@@ -1,0 +1,143 @@
+//! Connections for drivers: the transport's connector with the server's address.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::http::Server;
+use crate::net::client::{ClientLink, Connector as NetConnector};
+use crate::net::tls::Trust;
+use crate::protocol::CloseReason;
+
+/// What carries a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Transport {
+    Websocket,
+    Quic,
+}
+
+/// Connects to one server over one transport.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    target: Target,
+}
+
+#[derive(Clone, Debug)]
+enum Target {
+    Net {
+        connector: Arc<NetConnector>,
+        transport: Transport,
+        address: String,
+    },
+    #[cfg(test)]
+    Memory {
+        links: mpsc::Sender<Link>,
+        datagrams: bool,
+    },
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Link {
+    sender: Sender,
+    /// Messages of the server; ends when the connection does.
+    pub receiver: mpsc::Receiver<Bytes>,
+}
+
+#[derive(Debug)]
+enum Sender {
+    Net(ClientLink),
+    #[cfg(test)]
+    Memory(mpsc::Sender<Bytes>),
+}
+
+impl Connector {
+    /// Prepares connections. For QUIC it asks the server which port and certificate it has.
+    pub async fn new(server: &Server, transport: Transport) -> anyhow::Result<Self> {
+        let (trust, address) = match transport {
+            Transport::Websocket => (Trust::AnyOnLoopback, server.authority()),
+            Transport::Quic => {
+                let info = server.info().await?;
+                let quic = Server { host: server.host.clone(), port: info.quic_port };
+                let hashes = info.certificate_hashes.iter().map(|hash| read_hash(hash));
+                let hashes = hashes.collect::<Result<Vec<_>, _>>();
+                let hashes = hashes.context("reading the certificate hashes of /api/info")?;
+                (Trust::Hashes(hashes), quic.authority())
+            }
+        };
+        let connector = Arc::new(NetConnector::new(trust));
+        Ok(Self { target: Target::Net { connector, transport, address } })
+    }
+
+    /// Connects to a server in this process: it is given the other end of each link.
+    #[cfg(test)]
+    pub(super) fn memory(datagrams: bool) -> (Self, mpsc::Receiver<Link>) {
+        let (links, accepted) = mpsc::channel(16);
+        (Self { target: Target::Memory { links, datagrams } }, accepted)
+    }
+
+    /// Whether frames may get lost on the way.
+    #[must_use]
+    pub fn has_datagrams(&self) -> bool {
+        match &self.target {
+            Target::Net { transport, .. } => *transport == Transport::Quic,
+            #[cfg(test)]
+            Target::Memory { datagrams, .. } => *datagrams,
+        }
+    }
+
+    pub async fn connect(&self) -> anyhow::Result<Link> {
+        match &self.target {
+            Target::Net { connector, transport, address } => {
+                let transport = match transport {
+                    Transport::Websocket => crate::net::Transport::WebSocket,
+                    Transport::Quic => crate::net::Transport::Quic,
+                };
+                let connected = connector
+                    .connect(transport, address)
+                    .await
+                    .with_context(|| format!("connecting to {address}"))?;
+                Ok(Link { sender: Sender::Net(connected.link), receiver: connected.messages })
+            }
+            #[cfg(test)]
+            Target::Memory { links, .. } => {
+                let (to_server, from_client) = mpsc::channel(64);
+                let (to_client, from_server) = mpsc::channel(256);
+                let theirs = Link { sender: Sender::Memory(to_client), receiver: from_client };
+                links.send(theirs).await.context("the server is gone")?;
+                Ok(Link { sender: Sender::Memory(to_server), receiver: from_server })
+            }
+        }
+    }
+}
+
+fn read_hash(base64: &str) -> anyhow::Result<[u8; 32]> {
+    let bytes = STANDARD.decode(base64).context("it is not base64")?;
+    bytes.try_into().map_err(|_| anyhow::anyhow!("it is not 32 bytes long"))
+}
+
+impl Link {
+    /// Sends one message in order; false if the connection is gone or the server does not read.
+    #[must_use]
+    pub fn send(&self, message: Bytes) -> bool {
+        match &self.sender {
+            Sender::Net(link) => link.send(message).is_ok(),
+            #[cfg(test)]
+            Sender::Memory(link) => link.try_send(message).is_ok(),
+        }
+    }
+
+    /// The reason the server gave for the end, once the connection is over.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        match &self.sender {
+            Sender::Net(link) => link.closed().flatten(),
+            #[cfg(test)]
+            Sender::Memory(_) => None,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What follows from the rest of a zone's state: planes for the kernels, occupancy, free slots.
+
+use super::catalog::Terrain;
+use super::catalog::terrain::flags;
+use super::state::{Derived, ZoneState};
+use crate::model::limits::NO_ACTOR;
+
+/// Works everything out anew, as after loading a snapshot.
+pub fn derive(state: &mut ZoneState) {
+    let area = state.area();
+    state.derived = Derived {
+        occupant: vec![NO_ACTOR; area],
+        changed: vec![0; area.div_ceil(64)],
+        opaque: vec![0; area],
+        walk: vec![0; area],
+        swim: vec![0; area],
+        dig: vec![0; area],
+        airy: vec![0; area],
+        ignition: vec![0; area],
+        burn_ticks: vec![0; area],
+        ..Derived::default()
+    };
+    for cell in 0..area as u32 {
+        fill_planes(state, cell);
+        if state.terrain_has(cell, flags::METHANE_SOURCE) {
+            state.derived.vents.push(cell);
+        }
+    }
+    for (slot, actor) in (0..).zip(&state.actors) {
+        if actor.alive {
+            state.derived.occupant[actor.cell as usize] = slot;
+            state.derived.monsters += u32::from(actor.kind != 0);
+        } else {
+            state.derived.vacant.insert(slot);
+        }
+    }
+}
+
+/// Works out one cell whose terrain has changed.
+pub(super) fn refresh_cell(state: &mut ZoneState, cell: u32) {
+    let opaque = state.derived.opaque[cell as usize];
+    fill_planes(state, cell);
+    state.derived.opacity_changed |= opaque != state.derived.opaque[cell as usize];
+    let breathes = state.terrain_has(cell, flags::METHANE_SOURCE);
+    let vents = &mut state.derived.vents;
+    match (vents.binary_search(&cell), breathes) {
+        (Ok(at), false) => {
+            vents.remove(at);
+        }
+        (Err(at), true) => vents.insert(at, cell),
+        _ => {}
+    }
+}
+
+fn fill_planes(state: &mut ZoneState, cell: u32) {
+    let at = cell as usize;
+    let terrain = state.terrain[at];
+    let derived = &mut state.derived;
+    let walks = walkable(terrain);
+    derived.opaque[at] = u8::from(terrain.has(flags::BLOCKS_SIGHT));
+    derived.walk[at] = u8::from(walks);
+    derived.swim[at] = u8::from(terrain.has(flags::WATER) && !terrain.has(flags::BLOCKS_MOVE));
+    derived.dig[at] = u8::from(walks || terrain.has(flags::DIGGABLE));
+    derived.airy[at] = if terrain.has(flags::BLOCKS_GAS) { 0 } else { 255 };
+    derived.ignition[at] = terrain.row().ignition;
+    derived.burn_ticks[at] = terrain.row().burn_ticks;
+}
+
+/// Whether monsters on foot go there of their own will.
+#[must_use]
+pub fn walkable(terrain: Terrain) -> bool {
+    !terrain.has(flags::BLOCKS_MOVE | flags::LAVA | flags::DEEP_WATER)
+}

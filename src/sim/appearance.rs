@@ -1,0 +1,92 @@
+//! How cells and actors look to a player.
+
+use super::cpu::fov::Visible;
+use super::scratch::Scratch;
+use crate::game::catalog::Effect;
+use crate::game::catalog::monsters::flags as is;
+use crate::game::items::Looks;
+use crate::game::state::{GASES, Sheet, ZoneState};
+use crate::model::limits::SIGHT_RADIUS_MAX;
+use crate::model::{Cell, CharacterId};
+
+/// Cells a player in the dark sees.
+const DARK_RADIUS: u16 = 7;
+
+/// The strongest gas of a cell: its kind in the high half of the byte, its level below 8 in the
+/// low half; 0 for clean air.
+pub(super) fn haze(state: &ZoneState, cell: usize) -> u8 {
+    let mut strongest = (0, 0);
+    for kind in 0..GASES {
+        let amount = state.gas[kind][cell];
+        if amount > strongest.1 {
+            strongest = (kind as u8, amount);
+        }
+    }
+    if strongest.1 == 0 { 0 } else { strongest.0 << 4 | level(strongest.1) }
+}
+
+/// A concentration as one of seven levels.
+fn level(amount: u8) -> u8 {
+    // Each level is twice the one below: 1, 2..3, 4..7 up to 64 and more.
+    (8 - amount.leading_zeros() as u8).min(7)
+}
+
+/// How a cell looks to a character. Hidden doors and traps look like what hides them.
+#[must_use]
+pub fn appearance(state: &ZoneState, looks: &Looks, cell: u32, sheet: &Sheet) -> Cell {
+    let at = cell as usize;
+    let terrain = state.terrain[at].apparent() as u8;
+    let item = state.items.get(&cell).map_or(0, |item| looks.look(item, sheet));
+    let haze = haze(state, at);
+    Cell::new(terrain, item, (haze >> 4, haze & 7), state.fire[at] > 0)
+}
+
+/// How far the actor in a slot sees.
+#[must_use]
+pub(super) fn sight_radius(state: &ZoneState, slot: u16) -> u16 {
+    if state.is_affected(slot, Effect::Darkened) { DARK_RADIUS } else { SIGHT_RADIUS_MAX }
+}
+
+/// What a character sees now; `None` if it has no body in the zone.
+#[must_use]
+pub fn visible<'s>(
+    state: &ZoneState,
+    scratch: &'s mut Scratch,
+    character: CharacterId,
+) -> Option<&'s Visible> {
+    scratch.attune(state);
+    scratch.sights.get(&character).map(|sight| &sight.visible)
+}
+
+/// Whether a character is shown the actor in a slot: in plain view, or by its mind. Its own body
+/// always is.
+#[must_use]
+pub fn actor_visible_to(
+    state: &ZoneState,
+    scratch: &mut Scratch,
+    viewer: CharacterId,
+    slot: u16,
+) -> bool {
+    scratch.attune(state);
+    let Some(sight) = scratch.sights.get(&viewer) else { return false };
+    let Some(player) = state.players.get(&viewer) else { return false };
+    if player.slot == slot {
+        return true;
+    }
+    let actor = state.actor(slot);
+    if !actor.alive {
+        return false;
+    }
+    let row = state.row(slot);
+    let pos = state.pos(actor.cell);
+    let beside = pos.chebyshev(state.pos(sight.cell)) <= 1;
+    let telepathic = state.is_affected(player.slot, Effect::Telepathic);
+    if telepathic && actor.kind != 0 && !row.has(is::INANIMATE) {
+        return true;
+    }
+    if !sight.visible.contains(pos) || state.is_hidden(slot) {
+        return false;
+    }
+    let in_gas = scratch.haze.get(actor.cell as usize).is_some_and(|&haze| haze != 0);
+    !row.has(is::INVISIBLE) || beside || in_gas
+}

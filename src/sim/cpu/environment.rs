@@ -1,0 +1,182 @@
+//! Gas, fire, what they change, and what they do to those who stand in them.
+
+use super::{fire, gas, upkeep};
+use crate::game::catalog::terrain::flags;
+use crate::game::catalog::{Flash, Gas, Note};
+use crate::game::items;
+use crate::game::state::{Cause, GASES, Subject};
+use crate::game::turn::{Turn, purpose};
+use crate::sim::Scratch;
+use crate::sim::appearance::haze;
+
+/// Each vent breathes once in so many ticks, with this chance in a hundred, so many units.
+const VENT_TICKS: u64 = 64;
+const VENT_CHANCE: u32 = 25;
+const VENT_UNITS: (i32, i32) = (20, 60);
+/// Explosions that are shown in one tick; the others only do harm.
+const BURSTS_SHOWN_MAX: usize = 8;
+
+pub(in crate::sim) fn run(turn: &mut Turn<'_>, scratch: &mut Scratch) {
+    breathe(turn);
+    wake(turn, scratch);
+    spread_gas(turn, scratch);
+    burn(turn, scratch);
+    upkeep::run(turn);
+}
+
+fn breathe(turn: &mut Turn<'_>) {
+    let phase = turn.state.tick.0 % VENT_TICKS;
+    let due = turn.state.derived.vents.iter().filter(|&&c| u64::from(c) % VENT_TICKS == phase);
+    let due: Vec<u32> = due.copied().collect();
+    for cell in due {
+        let mut rng = turn.rng(purpose::ENVIRONMENT + u64::from(cell));
+        if rng.chance(VENT_CHANCE) {
+            let units = rng.between(VENT_UNITS.0, VENT_UNITS.1);
+            turn.add_gas(Gas::Methane, cell, units as u32);
+        }
+    }
+}
+
+/// Tells the planes' activities of what the rules put into them.
+fn wake(turn: &mut Turn<'_>, scratch: &mut Scratch) {
+    for (kind, woken) in turn.state.derived.gas_woken.iter_mut().enumerate() {
+        for cell in woken.drain(..) {
+            scratch.gas[kind].wake(cell as usize);
+        }
+    }
+    let activity = scratch.fire.as_mut().expect("attune makes the activities");
+    for cell in turn.state.derived.fire_woken.drain(..) {
+        activity.wake(cell as usize);
+    }
+}
+
+fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
+    let tick = turn.state.tick.0;
+    let mut moved = false;
+    for kind in Gas::ALL {
+        let activity = &mut scratch.gas[kind as usize];
+        if activity.is_quiet() {
+            continue;
+        }
+        moved = true;
+        gas::step(
+            &mut turn.state.gas[kind as usize],
+            &turn.state.derived.airy,
+            activity,
+            &mut scratch.rows,
+            tick.wrapping_mul(GASES as u64) + kind as u64,
+            kind.row().dissipation,
+        );
+    }
+    if moved {
+        mark_haze(turn, scratch);
+    }
+}
+
+/// Marks the cells whose air looks different now.
+fn mark_haze(turn: &mut Turn<'_>, scratch: &mut Scratch) {
+    let state = &mut *turn.state;
+    let [a, b, c, d] = &state.gas;
+    let planes = a.chunks(64).zip(b.chunks(64)).zip(c.chunks(64)).zip(d.chunks(64));
+    for (block, (((a, b), c), d)) in planes.enumerate() {
+        let old = &scratch.haze[block * 64..block * 64 + a.len()];
+        let any = |plane: &[u8]| plane.iter().fold(0, |all, &x| all | x);
+        if any(a) | any(b) | any(c) | any(d) | any(old) == 0 {
+            continue;
+        }
+        for cell in block * 64..block * 64 + a.len() {
+            let new = haze(state, cell);
+            if scratch.haze[cell] != new {
+                scratch.haze[cell] = new;
+                state.derived.changed[block] |= 1 << (cell % 64);
+            }
+        }
+    }
+}
+
+fn burn(turn: &mut Turn<'_>, scratch: &mut Scratch) {
+    let activity = scratch.fire.as_mut().expect("attune makes the activities");
+    if activity.is_quiet() {
+        return;
+    }
+    let state = &mut *turn.state;
+    let fuel = fire::Fuel {
+        ignition: &state.derived.ignition,
+        burn_ticks: &state.derived.burn_ticks,
+        methane: &state.gas[Gas::Methane as usize],
+    };
+    let mut events = std::mem::take(&mut scratch.burning);
+    let moment = (state.seed, state.tick.0);
+    fire::step(&mut state.fire, &fuel, activity, &mut scratch.rows, moment, &mut events);
+    for &cell in &events.ignited {
+        turn.state.mark_changed(cell);
+        scorch(turn, cell);
+    }
+    for &cell in &events.burnt_out {
+        turn.state.mark_changed(cell);
+        let terrain = turn.state.terrain[cell as usize];
+        if terrain.row().ignition > 0 {
+            turn.set_terrain(cell, terrain.row().burnt);
+            collapse(turn, cell);
+        }
+    }
+    explode(turn, &events.exploded);
+    scratch.burning = events;
+}
+
+/// What burns up when its cell catches fire, and who catches fire with it.
+fn scorch(turn: &mut Turn<'_>, cell: u32) {
+    if turn.state.items.get(&cell).is_some_and(items::is_flammable)
+        && let Some(item) = turn.take_item(cell)
+    {
+        turn.state.ledger.destroy(&item);
+        let audience = crate::game::state::Audience::Sight(cell);
+        let count = item.count as i32;
+        turn.note(audience, Note::ItemBurns, Subject::Nobody, Subject::Nobody, Some(item), count);
+    }
+    if let Some(slot) = turn.state.actor_at(cell) {
+        turn.catch_fire(slot);
+    }
+}
+
+/// A burnt bridge drops what was on it into the water.
+fn collapse(turn: &mut Turn<'_>, cell: u32) {
+    if !turn.state.terrain_has(cell, flags::DEEP_WATER | flags::LAVA) {
+        return;
+    }
+    if let Some(item) = turn.take_item(cell) {
+        turn.drop_item(cell, item);
+    }
+    if let Some(slot) = turn.state.actor_at(cell) {
+        turn.touch_down(slot);
+    }
+}
+
+/// Methane that a flame has reached: it is gone, and hurts whoever stands there.
+fn explode(turn: &mut Turn<'_>, cells: &[u32]) {
+    let mut shown = 0;
+    for &cell in cells {
+        let methane = &mut turn.state.gas[Gas::Methane as usize][cell as usize];
+        let amount = i32::from(std::mem::take(methane));
+        if amount == 0 {
+            continue;
+        }
+        turn.state.mark_changed(cell);
+        turn.ignite(cell);
+        if shown < BURSTS_SHOWN_MAX {
+            turn.burst(Flash::Explosion, cell, 1);
+        }
+        if shown == 0 {
+            turn.note_at(cell, Note::MethaneExplodes);
+            turn.make_noise(cell, 30);
+        }
+        shown += 1;
+        if let Some(slot) = turn.state.actor_at(cell) {
+            let most = 3 + amount / 12;
+            let mut rng = turn.rng(purpose::ENVIRONMENT + u64::from(cell));
+            let harm = rng.between(most / 2, most);
+            turn.damage(slot, harm, Subject::Nobody, Cause::Explosion);
+            turn.catch_fire(slot);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a zone's kernels keep from tick to tick without it being part of the state.
+
+use std::collections::BTreeMap;
+
+use super::cpu::activity::{self, Activity};
+use super::cpu::fov::Visible;
+use super::cpu::{decide, distance, fire};
+use crate::game::items::Looks;
+use crate::game::state::{GASES, ZoneState};
+use crate::model::{CharacterId, Tick, ZoneId};
+
+/// Buffers and caches of one zone. Everything in here follows from the state, so a fresh one gives
+/// the same steps; it must not be used for two zones in turn if speed matters, and whoever changes
+/// a state from outside has to call [`Scratch::forget`].
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The zone and tick that the caches are of.
+    stamp: Option<(ZoneId, u64, Tick)>,
+    pub(super) gas: Vec<Activity>,
+    pub(super) fire: Option<Activity>,
+    pub(super) rows: activity::Scratch,
+    pub(super) distance: distance::Scratch,
+    pub(super) burning: fire::Events,
+    /// The strongest gas of each cell as players see it, kind in the high half, level in the low.
+    pub(super) haze: Vec<u8>,
+    pub(super) sights: BTreeMap<CharacterId, Sight>,
+    pub(super) looks: Option<(u64, Looks)>,
+    pub(super) prey: Vec<decide::Prey>,
+    pub(super) choices: Vec<decide::Choice>,
+    pub(super) claims: Vec<decide::Claim>,
+    pub(super) blows: Vec<(u16, decide::Intent)>,
+}
+
+/// What one player sees, and what that was worked out from.
+#[derive(Clone, Debug)]
+pub(super) struct Sight {
+    pub(super) visible: Visible,
+    pub(super) cell: u32,
+    pub(super) radius: u16,
+    /// Item kinds known when the memory was written.
+    pub(super) known: usize,
+}
+
+impl Scratch {
+    /// Makes an empty one, for any zone.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Drops every cache: to be called after the state was changed from outside.
+    pub fn forget(&mut self) {
+        self.stamp = None;
+    }
+
+    /// Makes sure that the caches are those of `state`.
+    pub(super) fn attune(&mut self, state: &ZoneState) {
+        let stamp = Some((state.zone, state.seed, state.tick));
+        if self.stamp == stamp {
+            return;
+        }
+        let (width, height) = (usize::from(state.width), usize::from(state.height));
+        self.gas = (0..GASES).map(|kind| Activity::of(&state.gas[kind], width, height)).collect();
+        self.fire = Some(Activity::of(&state.fire, width, height));
+        self.haze = (0..state.area()).map(|cell| super::appearance::haze(state, cell)).collect();
+        self.sights.clear();
+        if self.looks.as_ref().is_none_or(|(seed, _)| *seed != state.world_seed) {
+            self.looks = Some((state.world_seed, Looks::of_world(state.world_seed)));
+        }
+        super::cpu::visibility::look_around(state, self);
+        self.stamp = stamp;
+    }
+
+    /// Says that the caches now belong to the tick that was just made.
+    pub(super) fn advance(&mut self, state: &ZoneState) {
+        self.stamp = Some((state.zone, state.seed, state.tick));
+    }
+}

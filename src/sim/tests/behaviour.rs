@@ -1,0 +1,1 @@
+//! Each kind of behaviour, shown by a small scene.

@@ -1,0 +1,166 @@
+//! Characters come, go, die and wake up exactly once.
+
+use super::{World, check_invariants, key};
+use crate::game::catalog::{Kind, Note};
+use crate::game::player::{GRACE_TICKS, RESPAWN_TICKS};
+use crate::game::state::{Arrive, Cause, Destination, Input, Subject, ZoneKind};
+use crate::game::turn::Turn;
+use crate::model::{CharacterId, Command, Direction, Pos, ZoneId};
+use crate::sim::new_sheet;
+
+const ME: CharacterId = CharacterId(1);
+
+#[test]
+fn a_command_is_applied_once_however_often_it_comes() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join(1, Arrive::Up);
+    world.put(slot, Pos::new(10, 10));
+    let input = world.command(1, Command::Move(Direction::East));
+    world.step(&[input.clone(), input.clone()]);
+    world.step(&[input]);
+    world.steps(10);
+    assert_eq!(world.state.pos(world.state.actor(slot).cell), Pos::new(11, 10));
+    assert_eq!(world.state.players[&ME].sheet.last_command, 1);
+}
+
+#[test]
+fn a_full_queue_refuses_and_says_so() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join(1, Arrive::Up);
+    world.put(slot, Pos::new(5, 10));
+    let inputs: Vec<Input> =
+        (0..20).map(|_| world.command(1, Command::Move(Direction::East))).collect();
+    world.step(&inputs);
+    assert!(world.noted(Note::Overloaded));
+    assert_eq!(world.state.players[&ME].sheet.last_command, 20);
+    world.steps(40);
+    assert_eq!(world.state.pos(world.state.actor(slot).cell), Pos::new(13, 10));
+}
+
+#[test]
+fn an_arrival_is_taken_once() {
+    let mut world = World::hall(ZoneKind::Floor);
+    world.join(1, Arrive::Up);
+    world.step(&[Input::Leave { character: ME }]);
+    assert!(world.state.players.is_empty());
+    let departure = world.state.departures[0].clone();
+    assert_eq!(departure.to, Destination::Store);
+    let again = Input::Arrive { key: key(1, 0), at: Arrive::Up, sheet: departure.sheet.clone() };
+    world.step(&[again]);
+    assert!(world.state.players.is_empty(), "the same key a second time");
+    world.step(&[Input::Arrived { key: departure.key }, Input::Arrived { key: departure.key }]);
+    assert!(world.state.departures.is_empty());
+    check_invariants(&world.state);
+}
+
+#[test]
+fn stairs_lead_to_the_neighbour_and_the_departure_waits() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join(1, Arrive::Up);
+    let down = world.state.cell(Pos::new(10, 10));
+    world.state.terrain[down as usize] = crate::game::catalog::Terrain::StairsDown;
+    world.put(slot, Pos::new(10, 10));
+    world.tell(1, Command::UseStairs);
+    world.steps(3);
+    assert!(world.state.players.is_empty());
+    let departure = &world.state.departures[0];
+    assert_eq!(departure.to, Destination::Zone { zone: ZoneId(6), arrive: Arrive::Up });
+    assert_eq!(departure.sheet.version, 1);
+    world.steps(100);
+    assert_eq!(world.state.departures.len(), 1);
+    check_invariants(&world.state);
+}
+
+#[test]
+fn the_absent_are_guarded_and_then_rest() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join(1, Arrive::Up);
+    world.step(&[Input::Disconnect { character: ME }]);
+    let mut events = Vec::new();
+    let turn = &mut Turn { state: &mut world.state, events: &mut events };
+    assert_eq!(turn.damage(slot, 10, Subject::Nobody, Cause::Blow), 0);
+    world.steps(GRACE_TICKS as usize - 5);
+    assert!(world.state.players.contains_key(&ME));
+    world.steps(10);
+    assert!(!world.state.players.contains_key(&ME));
+    assert_eq!(world.state.departures[0].to, Destination::Store);
+}
+
+#[test]
+fn the_dead_leave_everything_behind_and_wake_up_on_the_first_floor() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let mut sheet = new_sheet(ME, "p1", 1);
+    (sheet.gold, sheet.xp, sheet.level) = (77, 100, 2);
+    let pieces = sheet.items.len();
+    let slot = world.join_as(sheet, Arrive::Up);
+    let mut events = Vec::new();
+    Turn { state: &mut world.state, events: &mut events }.damage(
+        slot,
+        1_000,
+        Subject::Nobody,
+        Cause::Fire,
+    );
+    world.step(&[]);
+    assert!(world.noted(Note::YouDie));
+    let gold: u32 =
+        world.state.items.values().filter(|i| i.kind == Kind::Gold.kind()).map(|i| i.count).sum();
+    assert_eq!((gold, world.state.items.len()), (77, pieces + 1));
+    check_invariants(&world.state);
+    world.steps(RESPAWN_TICKS as usize + 1);
+    let departure = &world.state.departures[0];
+    assert_eq!(departure.to, Destination::Zone { zone: ZoneId(1), arrive: Arrive::Up });
+    let death = departure.death.as_ref().unwrap();
+    assert_eq!((death.cause.as_str(), death.gold, death.depth), ("burnt to death", 77, 5));
+    let sheet = &departure.sheet;
+    assert_eq!((sheet.gold, sheet.deaths, sheet.level, sheet.xp), (0, 1, 2, 50));
+    assert_eq!(sheet.hp, sheet.hp_max);
+    check_invariants(&world.state);
+}
+
+#[test]
+fn in_an_arena_the_fallen_keep_their_things_and_come_back() {
+    let mut world = World::hall(ZoneKind::Arena);
+    let one = world.join(1, Arrive::Up);
+    let two = world.join(2, Arrive::Down);
+    world.put(one, Pos::new(10, 10));
+    world.put(two, Pos::new(11, 10));
+    world.state.actor_mut(two).hp = 1;
+    for _ in 0..60 {
+        world.tell(1, Command::Move(Direction::East));
+        if world.state.players[&CharacterId(2)].slot != two {
+            break;
+        }
+    }
+    let fallen = &world.state.players[&CharacterId(2)];
+    assert_ne!(fallen.slot, two);
+    assert!(!fallen.sheet.items.is_empty());
+    world.steps(RESPAWN_TICKS as usize + 2);
+    assert!(world.state.is_up(world.state.players[&CharacterId(2)].slot));
+    check_invariants(&world.state);
+}
+
+#[test]
+fn friends_swap_places() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let one = world.join(1, Arrive::Up);
+    let two = world.join(2, Arrive::Down);
+    world.put(one, Pos::new(10, 10));
+    world.put(two, Pos::new(11, 10));
+    world.tell(1, Command::Move(Direction::East));
+    assert_eq!(world.state.pos(world.state.actor(one).cell), Pos::new(11, 10));
+    assert_eq!(world.state.pos(world.state.actor(two).cell), Pos::new(10, 10));
+    check_invariants(&world.state);
+}
+
+#[test]
+fn a_known_floor_is_remembered() {
+    let mut world = World::hall(ZoneKind::Floor);
+    world.join(1, Arrive::Up);
+    world.steps(3);
+    let sum = world.state.players[&ME].memory.sum();
+    world.step(&[Input::Leave { character: ME }]);
+    let sheet = world.state.departures[0].sheet.clone();
+    let arrive = Input::Arrive { key: key(1, 500), at: Arrive::Up, sheet };
+    world.step(&[arrive, Input::Connect { character: ME }]);
+    assert_eq!(world.state.players[&ME].memory.sum(), sum);
+}

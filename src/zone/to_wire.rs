@@ -1,0 +1,228 @@
+//! What a player is shown, from the state of the zone.
+
+use std::sync::Arc;
+
+use crate::game::catalog::Effect;
+use crate::game::catalog::items::flags;
+use crate::game::items::{Looks, armor_shown, is_malevolent};
+use crate::game::player::xp_needed;
+use crate::game::state::{
+    self as state, Actor, Audience, EFFECTS, Happening, Mode, Player, Sheet, Subject, ZoneState,
+};
+use crate::model::limits::{ACTORS_IN_VIEW_MAX, NO_ACTOR};
+use crate::model::{CharacterId, Pos};
+use crate::protocol::view::{self, item, me};
+use crate::protocol::{ActorView, EffectView, Event, ItemView, Me, Place, View, Who};
+use crate::sim::{self, Scratch, Visible};
+
+/// What it takes to tell one zone's players what they see.
+pub(super) struct Teller<'a> {
+    pub(super) state: &'a ZoneState,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) looks: &'a Looks,
+    pub(super) place: &'a Arc<Place>,
+}
+
+impl Teller<'_> {
+    /// What a character sees now.
+    pub(super) fn visible(&mut self, character: CharacterId) -> Option<Visible> {
+        sim::visible(self.state, self.scratch, character).cloned()
+    }
+
+    /// The picture without the cells. `inventory` is what was shown before; it is kept if nothing
+    /// has changed.
+    pub(super) fn view(
+        &mut self,
+        player: &Player,
+        visible: Option<&Visible>,
+        inventory: &mut Arc<Vec<ItemView>>,
+    ) -> View {
+        let items = self.inventory(&player.sheet);
+        if items != **inventory {
+            *inventory = Arc::new(items);
+        }
+        View {
+            place: self.place.clone(),
+            tick: self.state.tick.0,
+            last_command: player.sheet.last_command,
+            me: self.me(player),
+            actors: self.actors(player, visible),
+            inventory: inventory.clone(),
+        }
+    }
+
+    fn me(&self, player: &Player) -> Me {
+        let sheet = &player.sheet;
+        let body = self.state.actors.get(usize::from(player.slot)).filter(|a| a.alive);
+        let pos = body.map_or(self.state.up, |actor| self.pos(actor.cell));
+        let on_stairs = body.is_some() && (pos == self.state.up || pos == self.state.down);
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        let small = |n: i32| u16::try_from(n.max(0)).unwrap_or(u16::MAX);
+        Me {
+            pos,
+            id: player.slot,
+            hp: small(body.map_or(0, |a| a.hp)),
+            hp_max: small(body.map_or(sheet.hp_max, |a| a.hp_max)),
+            level: sheet.level,
+            xp: sheet.xp,
+            xp_next: xp_needed(sheet.level),
+            gold: sheet.gold,
+            strength: sheet.strength,
+            armor: u8::try_from(armor_shown(sheet).clamp(0, 255)).unwrap_or(0),
+            stealth: body
+                .map_or(0, |_| u8::try_from(self.state.stealth(player.slot)).unwrap_or(255)),
+            flags: flag(player.sneaking, me::SNEAKING)
+                | flag(body.is_none(), me::DEAD)
+                | flag(!player.connected, me::GUARDED)
+                | flag(on_stairs, me::ON_STAIRS),
+            effects: body.map_or_else(Vec::new, |actor| self.effects(actor)),
+        }
+    }
+
+    fn effects(&self, actor: &Actor) -> Vec<EffectView> {
+        let now = self.state.tick.0 as u32;
+        (0..EFFECTS)
+            .filter(|&kind| actor.effects[kind] > now)
+            .map(|kind| EffectView { kind: kind as u8, until: actor.effects[kind] })
+            .collect()
+    }
+
+    fn pos(&self, cell: u32) -> Pos {
+        Pos::from_index(cell as usize, self.state.width)
+    }
+
+    /// Everybody in sight but the player, by rising slot; those seen by the mind alone last to be
+    /// left out when there are too many.
+    fn actors(&mut self, player: &Player, visible: Option<&Visible>) -> Vec<ActorView> {
+        let viewer = player.sheet.character;
+        let mut slots: Vec<u16> = Vec::new();
+        if let Some(visible) = visible {
+            let occupant = &self.state.derived.occupant;
+            let width = self.state.width;
+            slots.extend(
+                visible.iter().map(|pos| occupant[pos.index(width)]).filter(|&s| s != NO_ACTOR),
+            );
+            if self.state.is_affected(player.slot, Effect::Telepathic) {
+                let everybody = 0..u16::try_from(self.state.actors.len()).unwrap_or(NO_ACTOR);
+                slots.extend(everybody);
+                slots.sort_unstable();
+                slots.dedup();
+            }
+        }
+        slots.retain(|&slot| {
+            slot != player.slot && sim::actor_visible_to(self.state, self.scratch, viewer, slot)
+        });
+        if slots.len() > ACTORS_IN_VIEW_MAX {
+            let here = self.state.actors.get(usize::from(player.slot)).map_or(0, |a| a.cell);
+            let distance = |slot: u16| {
+                let there = self.state.actors[usize::from(slot)].cell;
+                self.pos(here).chebyshev(self.pos(there))
+            };
+            slots.sort_by_key(|&slot| (distance(slot), slot));
+            slots.truncate(ACTORS_IN_VIEW_MAX);
+        }
+        slots.sort_unstable();
+        slots.into_iter().map(|slot| self.actor(player, slot)).collect()
+    }
+
+    fn actor(&self, player: &Player, slot: u16) -> ActorView {
+        let actor = &self.state.actors[usize::from(slot)];
+        let other = (actor.kind == 0).then(|| self.state.players.get(&actor.character)).flatten();
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        let affected = |effect| self.state.is_affected(slot, effect);
+        let state = flag(actor.kind != 0 && actor.mode == Mode::Asleep, view::state::ASLEEP)
+            | flag(actor.kind != 0 && actor.mode == Mode::Hunting, view::state::HUNTING)
+            | flag(actor.kind != 0 && actor.mode == Mode::Fleeing, view::state::FLEEING)
+            | flag(!self.state.is_hostile(player.slot, slot), view::state::FRIENDLY)
+            | flag(affected(Effect::Burning), view::state::BURNING)
+            | flag(other.is_some_and(|p| !p.connected), view::state::GUARDED)
+            | flag(affected(Effect::Confused), view::state::CONFUSED)
+            | flag(affected(Effect::Held) || affected(Effect::Paralysed), view::state::HELD);
+        let health = (actor.hp.max(0) * 15 + actor.hp_max.max(1) - 1) / actor.hp_max.max(1);
+        ActorView {
+            id: slot,
+            generation: actor.generation,
+            kind: actor.kind,
+            pos: self.pos(actor.cell),
+            health: u8::try_from(health.min(15)).unwrap_or(15),
+            state,
+            name: other.map_or_else(|| Arc::from(""), |p| p.sheet.name.as_str().into()),
+        }
+    }
+
+    fn inventory(&self, sheet: &Sheet) -> Vec<ItemView> {
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        sheet
+            .items
+            .iter()
+            .map(|(&slot, thing)| {
+                let row = thing.kind.row();
+                let worn = sheet.weapon == Some(slot) || sheet.armor == Some(slot);
+                ItemView {
+                    slot,
+                    look: self.looks.look(thing, sheet),
+                    count: u8::try_from(thing.count).unwrap_or(u8::MAX),
+                    enchant: if thing.identified { thing.enchant } else { 0 },
+                    flags: flag(worn, item::EQUIPPED)
+                        | flag(thing.identified, item::IDENTIFIED)
+                        | flag(is_malevolent(thing, sheet), item::MALEVOLENT)
+                        | flag(row.is_aimed(), item::TARGETED)
+                        | flag(row.is_gear(), item::WEARABLE)
+                        | flag(row.is_usable() && !row.has(flags::SHOOTS), item::USABLE),
+                }
+            })
+            .collect()
+    }
+
+    /// Tells a player what happened, if it concerns or reaches it.
+    pub(super) fn event(
+        &mut self,
+        player: &Player,
+        visible: Option<&Visible>,
+        event: &state::Event,
+    ) -> Option<Event> {
+        let reached = match event.audience {
+            Audience::One(character) => character == player.sheet.character,
+            Audience::Sight(cell) => visible.is_some_and(|v| v.contains(self.pos(cell))),
+            Audience::All => true,
+        };
+        if !reached {
+            return None;
+        }
+        Some(match &event.what {
+            Happening::Note { code, who, other, item, number } => Event::Note {
+                code: *code,
+                who: self.who(player, *who),
+                other: self.who(player, *other),
+                look: item.as_ref().map_or(0, |item| self.looks.look(item, &player.sheet)),
+                number: *number,
+            },
+            Happening::Bolt { look, from, to } => {
+                Event::Bolt { look: *look, from: self.pos(*from), to: self.pos(*to) }
+            }
+            Happening::Burst { look, at, radius } => {
+                Event::Burst { look: *look, at: self.pos(*at), radius: *radius }
+            }
+            Happening::Chat { from, text } => {
+                Event::Chat { from: from.clone(), text: text.clone() }
+            }
+        })
+    }
+
+    fn who(&mut self, player: &Player, subject: Subject) -> Who {
+        match subject {
+            Subject::Nobody => Who::Nobody,
+            Subject::Actor { slot, .. } if slot == player.slot => Who::You,
+            Subject::Actor { slot, kind } => {
+                let dead = self.state.actors.get(usize::from(slot)).is_none_or(|a| !a.alive);
+                let viewer = player.sheet.character;
+                // Who dies in sight was seen; who is gone cannot be asked any more.
+                if dead || sim::actor_visible_to(self.state, self.scratch, viewer, slot) {
+                    Who::Actor { id: slot, kind }
+                } else {
+                    Who::Something
+                }
+            }
+        }
+    }
+}

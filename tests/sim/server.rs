@@ -1,0 +1,215 @@
+//! One server process of the simulation: a gateway, zones, and what it has on disk.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use undercroft::game::generate::{ZoneSpec, generate};
+use undercroft::game::state::{Departure, Destination, Sheet, ZoneState};
+use undercroft::gateway::{self, Admission, Gateway, Located};
+use undercroft::model::{CharacterId, GatewayId, SessionId, Tick, ZoneId};
+use undercroft::protocol::CloseReason;
+use undercroft::zone::{self, Entry, Replayer, Zone, encode_snapshot};
+
+/// What survives a crash.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    pub entries: BTreeMap<ZoneId, Vec<Entry>>,
+    /// The newest snapshot of each zone.
+    pub snapshots: BTreeMap<ZoneId, (Tick, Vec<u8>)>,
+    /// Characters at rest.
+    pub sheets: BTreeMap<CharacterId, Sheet>,
+    pub deaths: u32,
+}
+
+pub struct Server {
+    pub world_seed: u64,
+    pub gateway: Gateway,
+    pub zones: BTreeMap<ZoneId, Zone>,
+    pub disk: Disk,
+    /// Entries handed to the journal and not yet on disk.
+    unwritten: Vec<Entry>,
+    /// What waits to be sent.
+    pub outgoing: Vec<gateway::Output>,
+    /// Departures whose other side has not been told yet.
+    moving: Vec<Departure>,
+}
+
+impl Server {
+    /// Starts on what is on disk, as a server does: newest snapshot, then the journal.
+    pub fn start(world_seed: u64, disk: Disk) -> Self {
+        let config = gateway::Config { connections_per_address_max: 100, ..Default::default() };
+        let mut server = Self {
+            world_seed,
+            gateway: Gateway::new(config),
+            zones: BTreeMap::new(),
+            unwritten: Vec::new(),
+            outgoing: Vec::new(),
+            moving: Vec::new(),
+            disk,
+        };
+        let ids: Vec<_> = server.disk.snapshots.keys().copied().collect();
+        for id in ids {
+            server.load(id);
+        }
+        server
+    }
+
+    fn load(&mut self, id: ZoneId) {
+        let state = match self.disk.snapshots.get(&id) {
+            Some((tick, bytes)) => {
+                let mut replayer =
+                    Replayer::from_snapshot(id, *tick, undercroft::sim::VERSION, bytes).unwrap();
+                for entry in self.disk.entries.get(&id).into_iter().flatten() {
+                    if entry.tick > *tick {
+                        replayer.apply(entry).unwrap();
+                    }
+                }
+                replayer.into_state()
+            }
+            None => {
+                let state = self.fresh(id);
+                self.disk.snapshots.insert(id, (state.tick, encode_snapshot(&state)));
+                state
+            }
+        };
+        self.zones.insert(id, Zone::new(state, "floor"));
+    }
+
+    /// The zone as the generator makes it.
+    pub fn fresh(&self, id: ZoneId) -> ZoneState {
+        let depth = u8::try_from(id.0).unwrap();
+        generate(&ZoneSpec::floor(id, self.world_seed, depth, 64, 48))
+    }
+
+    fn zone(&mut self, id: ZoneId) -> &mut Zone {
+        if !self.zones.contains_key(&id) {
+            self.load(id);
+        }
+        self.zones.get_mut(&id).unwrap()
+    }
+
+    /// Half a tick: takes what came in, appends the entries, steps.
+    pub fn tick(&mut self) {
+        self.gateway.flush();
+        self.act();
+        for zone in self.zones.values_mut().filter(|z| !z.is_asleep()) {
+            let entry = zone.begin_tick();
+            self.unwritten.push(entry);
+            zone.finish_tick();
+        }
+    }
+
+    /// The other half: the journal has everything; what was held back leaves.
+    pub fn commit(&mut self, now: Duration) {
+        for entry in std::mem::take(&mut self.unwritten) {
+            let (id, tick) = (entry.zone, entry.tick);
+            let entries = self.disk.entries.entry(id).or_default();
+            assert!(entries.last().is_none_or(|last| last.tick.next() == tick), "gap in {id}");
+            entries.push(entry);
+            self.zones.get_mut(&id).unwrap().handle_durable(tick);
+        }
+        let ids: Vec<_> = self.zones.keys().copied().collect();
+        for id in ids {
+            self.hand_on(now, id);
+        }
+        for departure in std::mem::take(&mut self.moving) {
+            self.settle(departure);
+        }
+        self.act();
+    }
+
+    fn hand_on(&mut self, now: Duration, id: ZoneId) {
+        while let Some(output) = self.zones.get_mut(&id).and_then(Zone::poll_output) {
+            match output {
+                zone::Output::Bundle { bundle, .. } => self.gateway.handle_bundle(now, bundle),
+                zone::Output::Depart(departure) => self.moving.push(departure),
+                zone::Output::Confirm { key, .. } => {
+                    if let Some(from) = self.zones.get_mut(&key.zone) {
+                        from.handle_confirmed(key);
+                    }
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, departure: Departure) {
+        self.disk.deaths += u32::from(departure.death.is_some());
+        match departure.to {
+            Destination::Zone { zone, .. } => self.zone(zone).handle_arrival(departure),
+            Destination::Store => {
+                let key = departure.key;
+                let sheet = departure.sheet;
+                let known = self.disk.sheets.get(&sheet.character).map_or(0, |s| s.version);
+                if sheet.version > known {
+                    self.disk.sheets.insert(sheet.character, sheet);
+                }
+                self.zone(key.zone).handle_confirmed(key);
+            }
+        }
+    }
+
+    /// A snapshot of every zone, as if the background thread had been at work.
+    pub fn snapshot(&mut self) {
+        assert!(self.unwritten.is_empty());
+        for (&id, zone) in &self.zones {
+            let bytes = encode_snapshot(zone.state());
+            self.disk.snapshots.insert(id, (zone.state().tick, bytes));
+        }
+    }
+
+    pub fn open(&mut self, now: Duration, connection: u64, ordered: bool) {
+        let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.gateway.handle_opened(now, connection, from, ordered);
+    }
+
+    /// Answers what the gateway asks; zones get their batches.
+    fn act(&mut self) {
+        let mut later = Vec::new();
+        while let Some(output) = self.gateway.poll_output() {
+            match output {
+                gateway::Output::Admit { connection, token, .. } => {
+                    let answer = self.admit(&token);
+                    self.gateway.handle_admission(connection, answer);
+                }
+                gateway::Output::Locate { connection, character } => {
+                    let at = self.locate(character);
+                    self.gateway.handle_located(connection, character, at);
+                }
+                gateway::Output::ToZone { zone, messages } => {
+                    for message in messages {
+                        self.zone(zone).handle_message(GatewayId(1), message);
+                    }
+                }
+                send => later.push(send),
+            }
+        }
+        self.outgoing.extend(later);
+    }
+
+    fn admit(&self, token: &str) -> Result<Admission, CloseReason> {
+        let number: u64 = token.parse().map_err(|_| CloseReason::Unauthenticated)?;
+        let character = CharacterId(number);
+        let resume = token.to_owned();
+        let located = self.locate(character);
+        Ok(Admission { session: SessionId(number), character, resume, located })
+    }
+
+    fn locate(&self, character: CharacterId) -> Located {
+        let holds = |zone: &&Zone| zone.state().players.contains_key(&character);
+        if let Some(zone) = self.zones.values().find(holds) {
+            return Located { zone: zone.id(), sheet: None };
+        }
+        let leaves = |zone: &&Zone| {
+            zone.state().departures.iter().any(|d| d.key.character == character)
+        };
+        if let Some(zone) = self.zones.values().find(leaves) {
+            return Located { zone: zone.id(), sheet: None };
+        }
+        let sheet = self.disk.sheets.get(&character).cloned().unwrap_or_else(|| {
+            undercroft::game::player::new_sheet(character, &format!("p{character}"), self.world_seed)
+        });
+        let bytes = postcard::to_stdvec(&sheet).unwrap();
+        Located { zone: sheet.home, sheet: Some(bytes) }
+    }
+}

@@ -1,0 +1,404 @@
+//! The whole system from one seed: clients, a bad network, a server that crashes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use undercroft::client::{Behaviour, Brain, Client, Config, Credentials, Knowledge, Legend, Output};
+use undercroft::game::catalog::Terrain;
+use undercroft::game::catalog::terrain::flags;
+use undercroft::game::rng::{Rng, mix};
+use undercroft::game::state::{Input, ZoneState};
+use undercroft::gateway;
+use undercroft::model::{CharacterId, Command, ZoneId};
+use undercroft::sim;
+use undercroft::zone::Replayer;
+
+use crate::network::{Network, Packet, Weather};
+use crate::server::{Disk, Server};
+
+/// Where the world takes its faults from.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    pub weather: Weather,
+    /// Chances in ten thousand, each tick.
+    pub crash: u32,
+    pub cut: u32,
+    pub snapshot: u32,
+}
+
+/// The reference model of one player: every command it gave, by number.
+struct Player {
+    client: Client,
+    brain: Brain,
+    connection: Option<u64>,
+    ordered: bool,
+    given: BTreeMap<u32, Command>,
+    acknowledged: u32,
+}
+
+pub struct World {
+    seed: u64,
+    now: Duration,
+    rng: Rng,
+    faults: Faults,
+    network: Network,
+    server: Option<Server>,
+    restart_at: Duration,
+    /// What a crash left, until the restart.
+    crashed_disk: Option<Disk>,
+    players: Vec<Player>,
+    next_connection: u64,
+    legend: Legend,
+    pub crashes: u32,
+    pub cuts: u32,
+}
+
+/// What a run came to; equal for equal seeds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub world_hash: u64,
+    pub commands: u64,
+    pub zones: usize,
+    pub crashes: u32,
+    pub cuts: u32,
+}
+
+const TICK: Duration = Duration::from_millis(50);
+
+fn legend() -> Legend {
+    let has = |mask| Terrain::ALL.iter().map(|t| t.apparent().has(mask)).collect();
+    Legend {
+        solid: has(flags::BLOCKS_MOVE),
+        opaque: has(flags::BLOCKS_SIGHT),
+        hazard: has(flags::LAVA | flags::DEEP_WATER),
+        stairs_down: Some(Terrain::StairsDown as u8),
+        stairs_up: Some(Terrain::StairsUp as u8),
+        bad_gas: [true, true, true, false],
+    }
+}
+
+impl World {
+    pub fn new(seed: u64, players: u64, faults: Faults) -> Self {
+        let players = (1..=players).map(|n| {
+            let ordered = n % 2 == 0;
+            let credentials =
+                Credentials { token: n.to_string(), character: CharacterId(n), ..Default::default() };
+            let mut config = Config::new(credentials, !ordered, mix(seed ^ n));
+            config.patience = Duration::from_secs(3_600);
+            Player {
+                client: Client::new(config),
+                brain: Brain::new(mix(seed.wrapping_add(n)), Behaviour::Play),
+                connection: None,
+                ordered,
+                given: BTreeMap::new(),
+                acknowledged: 0,
+            }
+        });
+        Self {
+            seed,
+            now: Duration::ZERO,
+            rng: Rng::new(seed, 0, 0),
+            faults,
+            network: Network::new(seed, faults.weather),
+            server: Some(Server::start(seed, Default::default())),
+            restart_at: Duration::ZERO,
+            crashed_disk: None,
+            players: players.collect(),
+            next_connection: 0,
+            legend: legend(),
+            crashes: 0,
+            cuts: 0,
+        }
+    }
+
+    /// Runs for `ticks`, then lets the weather clear up until everybody is in step, and checks.
+    pub fn run(mut self, ticks: u32) -> Outcome {
+        for _ in 0..ticks {
+            self.tick(true);
+        }
+        self.network.weather = Weather { loss: 0, duplicate: 0, delay_ms: 1 };
+        self.faults.crash = 0;
+        self.faults.cut = 0;
+        let mut calm = 0;
+        while calm < 400 || !self.is_settled() {
+            self.tick(false);
+            calm += 1;
+            assert!(calm < 4_000, "seed {}: the world does not settle", self.seed);
+        }
+        self.check()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.players.iter().all(|p| p.client.is_playing() && p.client.waiting() == 0)
+            && self.server.as_ref().is_some_and(|s| {
+                s.zones.values().all(|z| z.state().departures.is_empty())
+            })
+    }
+
+    fn tick(&mut self, active: bool) {
+        let end = self.now + TICK;
+        while self.now < end {
+            self.now += Duration::from_millis(1);
+            self.deliver();
+            self.tick_clients(active && self.now.as_millis().is_multiple_of(100));
+        }
+        let crash = self.rng.below(10_000) < self.faults.crash;
+        // A crash comes before the tick, between appending and writing, or after.
+        let when = self.rng.below(3);
+        match &mut self.server {
+            None if self.now >= self.restart_at => self.restart(),
+            None => {}
+            Some(_) if crash && when == 0 => self.crash(),
+            Some(server) => {
+                server.gateway.handle_timeout(self.now);
+                server.tick();
+                if crash && when == 1 {
+                    return self.crash();
+                }
+                server.commit(self.now);
+                if self.rng.below(10_000) < self.faults.snapshot {
+                    server.snapshot();
+                }
+                self.send_outgoing();
+                if crash {
+                    self.crash();
+                }
+            }
+        }
+        if self.rng.below(10_000) < self.faults.cut {
+            self.cut();
+        }
+    }
+
+    /// The process dies; only the disk is left, and nothing that was not sent leaves any more.
+    fn crash(&mut self) {
+        self.crashes += 1;
+        let server = self.server.take().unwrap();
+        self.network.cut_all();
+        for player in &mut self.players {
+            if player.connection.take().is_some() {
+                player.client.handle_closed(self.now, None);
+            }
+        }
+        let disk = server.disk;
+        self.restart_at = self.now + Duration::from_millis(u64::from(self.rng.below(2_000)));
+        self.crashed_disk = Some(disk);
+    }
+
+    fn restart(&mut self) {
+        let disk = self.crashed_disk.take().unwrap();
+        self.server = Some(Server::start(self.seed, disk));
+    }
+
+    /// Some connection breaks, perhaps long before the server notices.
+    fn cut(&mut self) {
+        let which = self.rng.below(self.players.len() as u32) as usize;
+        let Some(connection) = self.players[which].connection.take() else { return };
+        self.cuts += 1;
+        self.network.cut(connection);
+        self.players[which].client.handle_closed(self.now, None);
+        if self.rng.chance(50) {
+            let closed = Packet::ServerClosed { connection };
+            self.network.send_ordered(self.now, connection, true, closed);
+        }
+    }
+
+    fn deliver(&mut self) {
+        while let Some(packet) = self.network.arrived(self.now) {
+            match packet {
+                Packet::Open { client, connection } => {
+                    let ordered = self.players[client].ordered;
+                    match &mut self.server {
+                        Some(server) => {
+                            server.open(self.now, connection, ordered);
+                            self.players[client].client.handle_open(self.now);
+                        }
+                        None => {
+                            self.players[client].connection = None;
+                            self.players[client].client.handle_closed(self.now, None);
+                        }
+                    }
+                }
+                Packet::ToServer { connection, bytes } => {
+                    if let Some(server) = &mut self.server {
+                        server.gateway.handle_message(self.now, connection, &bytes);
+                    }
+                }
+                Packet::ServerClosed { connection } => {
+                    if let Some(server) = &mut self.server {
+                        server.gateway.handle_closed(connection);
+                    }
+                }
+                Packet::ToClient { connection, bytes } => {
+                    if let Some(player) = holder(&mut self.players, connection) {
+                        player.client.handle_message(self.now, &bytes);
+                    }
+                }
+                Packet::ClientClosed { connection } => {
+                    if let Some(player) = holder(&mut self.players, connection) {
+                        player.connection = None;
+                        player.client.handle_closed(self.now, None);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn holder(players: &mut [Player], connection: u64) -> Option<&mut Player> {
+    players.iter_mut().find(|p| p.connection == Some(connection))
+}
+
+impl World {
+    fn tick_clients(&mut self, decide: bool) {
+        for (index, player) in self.players.iter_mut().enumerate() {
+            player.client.handle_timeout(self.now);
+            if decide {
+                give_command(player, &self.legend, self.now);
+            }
+            let acknowledged = player.client.last_acknowledged();
+            assert!(
+                acknowledged >= player.acknowledged,
+                "seed {}: player {index} was told {} and then {acknowledged}",
+                self.seed,
+                player.acknowledged
+            );
+            player.acknowledged = acknowledged;
+            player.client.take_events();
+            while let Some(output) = player.client.poll_output() {
+                match output {
+                    Output::Connect { .. } => {
+                        self.next_connection += 1;
+                        let connection = self.next_connection;
+                        player.connection = Some(connection);
+                        let open = Packet::Open { client: index, connection };
+                        self.network.send_ordered(self.now, connection, true, open);
+                    }
+                    Output::Send(bytes) => {
+                        let Some(connection) = player.connection else { continue };
+                        let packet = Packet::ToServer { connection, bytes };
+                        self.network.send_ordered(self.now, connection, true, packet);
+                    }
+                    Output::Disconnect => {
+                        if let Some(connection) = player.connection.take() {
+                            let packet = Packet::ServerClosed { connection };
+                            self.network.send_ordered(self.now, connection, true, packet);
+                        }
+                    }
+                    Output::GiveUp(why) => panic!("seed {}: player {index}: {why}", self.seed),
+                }
+            }
+        }
+    }
+
+    fn send_outgoing(&mut self) {
+        let Some(server) = &mut self.server else { return };
+        for output in std::mem::take(&mut server.outgoing) {
+            match output {
+                gateway::Output::Send { connection, message, frame } => {
+                    let Some(player) = holder(&mut self.players, connection) else { continue };
+                    let packet = Packet::ToClient { connection, bytes: message.to_vec() };
+                    if frame && !player.ordered {
+                        self.network.send_datagram(self.now, packet);
+                    } else {
+                        self.network.send_ordered(self.now, connection, false, packet);
+                    }
+                }
+                gateway::Output::Close { connection, .. } => {
+                    let packet = Packet::ClientClosed { connection };
+                    self.network.send_ordered(self.now, connection, false, packet);
+                    server.gateway.handle_closed(connection);
+                }
+                other => panic!("not for the network: {other:?}"),
+            }
+        }
+    }
+
+    /// Compares what the server has with what the players did and see.
+    fn check(mut self) -> Outcome {
+        let seed = self.seed;
+        let server = self.server.take().unwrap();
+        let mut hash = 0;
+        let mut applied: BTreeMap<CharacterId, BTreeMap<u32, Command>> = BTreeMap::new();
+        for (&id, zone) in &server.zones {
+            let state = zone.state();
+            hash = mix(hash ^ sim::hash(state));
+            self.check_journal(&server, id, state, &mut applied);
+        }
+        check_conservation(&server, seed);
+        for player in &self.players {
+            let character = player.client.session().unwrap().character;
+            let zone = server
+                .zones
+                .values()
+                .find(|z| z.state().players.contains_key(&character))
+                .unwrap_or_else(|| panic!("seed {seed}: {character} is nowhere"));
+            let state = &zone.state().players[&character];
+            assert_eq!(state.sheet.last_command, player.acknowledged, "seed {seed}");
+            assert_eq!(player.client.cells(), Some(&state.memory), "seed {seed}: {character}");
+            let view = player.client.view().unwrap();
+            assert_eq!(view.place.zone, zone.id(), "seed {seed}");
+            assert_eq!(view.me.gold, state.sheet.gold, "seed {seed}");
+            let took = applied.remove(&character).unwrap_or_default();
+            for (number, command) in &player.given {
+                assert_eq!(took.get(number), Some(command), "seed {seed}: {character} {number}");
+            }
+            assert_eq!(took.len(), player.given.len(), "seed {seed}: {character}");
+        }
+        Outcome {
+            world_hash: hash,
+            commands: self.players.iter().map(|p| p.given.len() as u64).sum(),
+            zones: server.zones.len(),
+            crashes: self.crashes,
+            cuts: self.cuts,
+        }
+    }
+
+    /// Re-runs the journal of one zone from its beginning: the state must be the one the server
+    /// has. Notes the commands that took effect.
+    fn check_journal(
+        &self,
+        server: &Server,
+        id: ZoneId,
+        state: &ZoneState,
+        applied: &mut BTreeMap<CharacterId, BTreeMap<u32, Command>>,
+    ) {
+        let mut replayer = Replayer::new(server.fresh(id));
+        for entry in server.disk.entries.get(&id).into_iter().flatten() {
+            for input in entry.inputs().unwrap() {
+                let Input::Command { character, number, command } = input else { continue };
+                let before = replayer.state().players.get(&character);
+                let took = applied.entry(character).or_default();
+                let last = before.map_or(0, |p| p.sheet.last_command);
+                if before.is_some() && number > last {
+                    took.entry(number).or_insert(command);
+                }
+            }
+            replayer.apply(entry).unwrap_or_else(|e| panic!("seed {}: {e}", self.seed));
+        }
+        assert_eq!(sim::hash(replayer.state()), sim::hash(state), "seed {}: {id}", self.seed);
+    }
+}
+
+/// No item and no gold piece is lost or doubled, over all zones and the store.
+fn check_conservation(server: &Server, seed: u64) {
+    for zone in server.zones.values() {
+        let state = zone.state();
+        assert_eq!(undercroft::game::ledger::check(state), Ok(()), "seed {seed}: {}", state.zone);
+    }
+}
+
+fn give_command(player: &mut Player, legend: &Legend, now: Duration) {
+    let Some(view) = player.client.view().cloned() else { return };
+    let waiting = player.client.waiting();
+    let command = {
+        let Some(cells) = player.client.cells() else { return };
+        player.brain.decide(now, &Knowledge { legend, view: &view, cells }, waiting)
+    };
+    if let Some(command) = command
+        && let Some(number) = player.client.command(now, command.clone())
+    {
+        let before = player.given.insert(number, command);
+        assert_eq!(before, None, "a number given twice");
+    }
+}
