@@ -55,10 +55,8 @@ fn address(server: &QuicServer) -> String {
 async fn opened(received: &Receiver<NetEvent>) -> Link {
     let received = received.clone();
     let event = tokio::task::spawn_blocking(move || received.recv().unwrap()).await.unwrap();
-    match event {
-        NetEvent::Opened { link, .. } => link,
-        other => panic!("{other:?}"),
-    }
+    let NetEvent::Opened { link, .. } = event else { panic!("{event:?}") };
+    link
 }
 
 /// Answers each message twice, as a datagram and on the stream, until a connection has closed.
@@ -278,7 +276,9 @@ impl Pair {
             match self.peer.read().unwrap() {
                 Message::Close(frame) => return frame.map(|frame| frame.code.into()),
                 Message::Binary(_) => {}
-                other => panic!("{other:?}"),
+                Message::Text(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+                    panic!("nobody sent this")
+                }
             }
         }
     }
