@@ -14,6 +14,7 @@ fn scene(monsters: &[(Monster, (u16, u16), Mode)]) -> (World, u16, Vec<u16>) {
     world.put(me, Pos::new(20, 16));
     let body = world.state.actor_mut(me);
     (body.hp, body.hp_max) = (5_000, 5_000);
+    world.state.player_mut(me).unwrap().sheet.hp_max = 5_000;
     let slots = monsters.iter().map(|&(kind, at, mode)| spawn(&mut world, kind, at, mode));
     let slots = slots.collect();
     (world, me, slots)

@@ -23,6 +23,9 @@ fn a_crowded_tick_is_measured() {
         let at = cells.swap_remove(rng.below(cells.len() as u32) as usize);
         let actor = world.state.actor_mut(slot);
         (actor.cell, actor.hp, actor.hp_max) = (at, 1_000_000, 1_000_000);
+        let character = world.state.actor(slot).character;
+        let player = world.state.players.get_mut(&character).expect("it has just joined");
+        player.sheet.hp_max = 1_000_000;
         crate::sim::restore(&mut world.state);
         world.scratch.forget();
     }
