@@ -14,7 +14,7 @@ use crate::game::state::Sheet;
 use crate::gateway::{Admission, ConnectionId, Located};
 use crate::model::{AccountId, CharacterId, SessionId};
 use crate::protocol::CloseReason;
-use crate::services::tokens::{Claims, Kind, Tokens};
+use crate::services::{Claims, Kind, Tokens};
 use crate::store::{Store, StoreError};
 
 /// How long a session may be resumed after it was last taken up.

@@ -14,7 +14,7 @@ use super::registrar::Registrar;
 use crate::game::state::{Departure, DepartureKey, Destination};
 use crate::journal::{self, Requests};
 use crate::model::{GatewayId, Tick, ZoneId};
-use crate::protocol::bus::{Bundle, ToZone};
+use crate::protocol::bus::ToZone;
 use crate::telemetry::{Health, Metrics};
 use crate::zone::{self, Zone};
 
@@ -259,7 +259,10 @@ impl Thread {
         let Some(zone) = self.zones.get_mut(&id) else { return };
         while let Some(output) = zone.poll_output() {
             match output {
-                zone::Output::Bundle { bundle, .. } => self.send_bundle(bundle),
+                zone::Output::Bundle { bundle, .. } => {
+                    // The gateway is gone only while the process stops.
+                    let _ = self.parts.gateway.send(super::gateway::Event::Bundle(bundle));
+                }
                 zone::Output::Depart(departure) => self.parts.registrar.depart(departure),
                 zone::Output::Confirm { key, character } => {
                     self.parts.directory.place(character, id);
@@ -269,11 +272,6 @@ impl Thread {
                 }
             }
         }
-    }
-
-    fn send_bundle(&self, bundle: Bundle) {
-        // The gateway is gone only while the process stops.
-        let _ = self.parts.gateway.send(super::gateway::Event::Bundle(bundle));
     }
 
     /// Waits for the journal and leaves a snapshot of every zone that is awake, so that the next
@@ -295,7 +293,7 @@ impl Thread {
 fn observe(metrics: &Metrics, zone: &Zone) {
     let counts = zone.counts();
     metrics.actions.inc_by(counts.commands.into());
-    metrics.combat_events.inc_by(counts.combat_events.into());
+    metrics.combat_events.inc_by(counts.blows.into());
     metrics.keyframes.inc_by(counts.keyframes.into());
     let players = i64::try_from(zone.state().players.len()).unwrap_or(i64::MAX);
     metrics.zone_population.with_label_values(&[&zone.id().to_string()]).set(players);

@@ -245,8 +245,7 @@ pub(super) mod tests {
         check(1, Who::Actor { id: 7, kind: 0 }, Who::Nobody, "Ada picks up a pink potion.");
         check(2, Who::You, Who::Nobody, "You die.");
         check(2, Who::Something, Who::Nobody, "Something dies.");
-        let unknown =
-            Event::Note { code: 99, who: Who::You, other: Who::You, look: 0, number: 0 };
+        let unknown = Event::Note { code: 99, who: Who::You, other: Who::You, look: 0, number: 0 };
         assert_eq!(tables.line(&unknown, &names), None);
     }
 }

@@ -28,9 +28,16 @@ pub struct Connector {
 
 #[derive(Clone, Debug)]
 enum Target {
-    Net { connector: Arc<NetConnector>, transport: Transport, address: String },
+    Net {
+        connector: Arc<NetConnector>,
+        transport: Transport,
+        address: String,
+    },
     #[cfg(test)]
-    Memory { links: mpsc::Sender<Link>, datagrams: bool },
+    Memory {
+        links: mpsc::Sender<Link>,
+        datagrams: bool,
+    },
 }
 
 /// An open connection.
@@ -43,7 +50,7 @@ pub struct Link {
 
 #[derive(Debug)]
 enum Sender {
-    Net(ClientLink),
+    Net(Box<ClientLink>),
     #[cfg(test)]
     Memory(mpsc::Sender<Bytes>),
 }
@@ -94,7 +101,8 @@ impl Connector {
                     .connect(transport, address)
                     .await
                     .with_context(|| format!("connecting to {address}"))?;
-                Ok(Link { sender: Sender::Net(connected.link), receiver: connected.messages })
+                let sender = Sender::Net(Box::new(connected.link));
+                Ok(Link { sender, receiver: connected.messages })
             }
             #[cfg(test)]
             Target::Memory { links, .. } => {

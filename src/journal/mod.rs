@@ -7,6 +7,7 @@
 //! An entry is accepted only if it is the next of its zone: that check is the fence which keeps a
 //! second writer out. The journal never looks into what an entry or a snapshot holds.
 
+mod checkpoint;
 mod memory;
 mod prune;
 mod sqlite;
@@ -20,12 +21,12 @@ use std::path::PathBuf;
 
 pub use memory::{Fault, MemoryDisk, MemoryJournal, MemoryReader};
 pub use prune::Keep;
-pub use sqlite::{Config, JOURNAL_FILE, SqliteJournal, SqliteReader};
+pub use sqlite::{Config, JOURNAL_FILE, SqliteJournal, SqliteReader, Synchronous};
 pub use worker::{
     Abandoned, Report, Request, Requests, Stopped, Worker, WorkerConfig, WorkerMetrics,
 };
 
-use crate::disk::OpenError;
+use crate::disk::{DataFolder, OpenError};
 use crate::model::{Tick, ZoneId};
 
 /// Bytes of one part of a snapshot: what one transaction writes, and entries wait for at most.
@@ -104,12 +105,18 @@ pub enum ReadError {
 
 /// Writes the logs of all zones. One writer at a time: the data folder is held.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a process has one journal")]
 pub enum Journal {
     Sqlite(SqliteJournal),
     Memory(MemoryJournal),
 }
 
 impl Journal {
+    /// Opens the journal of a data folder, and makes it where there is none.
+    pub fn open(folder: &DataFolder, config: Config) -> Result<Self, OpenError> {
+        SqliteJournal::open(folder, config).map(Self::Sqlite)
+    }
+
     /// Appends entries, all or none; when it returns they are durable as
     /// [`Synchronous`](crate::disk::sqlite::Synchronous) promises. Each must carry the tick after
     /// its zone's newest entry or snapshot; the first of a zone may carry any.

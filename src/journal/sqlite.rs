@@ -1,16 +1,10 @@
 //! The journal in one SQLite file.
-//!
-//! The writer never folds the write-ahead log into the main file itself (a checkpoint waits for
-//! the disk twice); a thread with a connection of its own does, beside the commits.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::checkpoint::{Checkpointer, checkpoint};
 use super::{
     BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Entry, Keep, PRUNE_STEP_TICKS, ReadError,
     SNAPSHOT_PART_BYTES, Snapshot, SnapshotHead, WriteError,
@@ -22,7 +16,7 @@ use crate::model::{Tick, ZoneId};
 /// The name of the journal's file in the data folder.
 pub const JOURNAL_FILE: &str = "journal.sqlite";
 
-pub use sqlite::Config;
+pub use sqlite::{Config, Synchronous};
 
 const FORMAT: sqlite::Format = sqlite::Format {
     what: "journal",
@@ -53,8 +47,6 @@ const LAST_TICK: &str = "SELECT max(
 
 /// Bytes written between two checkpoints.
 const CHECKPOINT_BYTES: usize = 4 << 20;
-/// Pages in the write-ahead log at which the writer stops to let it start over.
-const LOG_PAGES_MAX: i64 = 32_768;
 
 /// Writes the journal's file.
 #[derive(Debug)]
@@ -365,70 +357,4 @@ fn head(row: &rusqlite::Row<'_>) -> rusqlite::Result<SnapshotHead> {
 
 fn signed(hash: Option<u64>) -> Option<i64> {
     hash.map(u64::cast_signed)
-}
-
-/// Folds the write-ahead log into the main file; gives the pages in the log and those folded.
-fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
-    let sql = format!("PRAGMA wal_checkpoint({mode})");
-    connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))
-}
-
-/// The thread that checkpoints while the writer goes on.
-#[derive(Debug)]
-struct Checkpointer {
-    wake: Option<Sender<()>>,
-    is_log_long: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Checkpointer {
-    fn spawn(file: &Path) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Sqlite { file: file.to_owned(), source };
-        let connection = Connection::open(file).map_err(failed)?;
-        let (wake, woken) = bounded(1);
-        let is_log_long = Arc::new(AtomicBool::new(false));
-        let flag = is_log_long.clone();
-        let thread = std::thread::Builder::new()
-            .name("checkpoint".into())
-            .spawn(move || run_checkpoints(&connection, &woken, &flag))
-            .map_err(|source| OpenError::NotWritable { folder: file.to_owned(), source })?;
-        Ok(Self { wake: Some(wake), is_log_long, thread: Some(thread) })
-    }
-
-    fn wake(&self) {
-        if let Some(wake) = &self.wake {
-            // Full: it is woken already.
-            let _ = wake.try_send(());
-        }
-    }
-
-    fn is_log_long(&self) -> bool {
-        self.is_log_long.swap(false, Ordering::AcqRel)
-    }
-}
-
-impl Drop for Checkpointer {
-    fn drop(&mut self) {
-        self.wake = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic there was reported by the panic hook; the file stays whole without it.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// A log can start over only when all of it is folded while nobody writes. So each round is done
-/// twice: the second has only what came during the first, and mostly ends between two commits.
-fn run_checkpoints(connection: &Connection, woken: &Receiver<()>, is_log_long: &AtomicBool) {
-    for () in woken {
-        for _ in 0..2 {
-            match checkpoint(connection, "PASSIVE") {
-                Ok((pages, folded)) => {
-                    let is_long = pages > LOG_PAGES_MAX && folded < pages;
-                    is_log_long.store(is_long, Ordering::Release);
-                }
-                Err(error) => log::warn!("the journal's log was not folded: {error}"),
-            }
-        }
-    }
 }

@@ -1,7 +1,9 @@
 //! What both journals must do, and what only the file can.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
+use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
 
@@ -32,7 +34,7 @@ pub(super) fn all(reader: &Reader, zone: ZoneId, after: Option<u64>) -> Vec<Entr
 
 fn file_journal(scratch: &Scratch) -> Journal {
     let folder = DataFolder::open(&scratch.0).unwrap();
-    Journal::Sqlite(SqliteJournal::open(&folder, Config::default()).unwrap())
+    Journal::open(&folder, Config::default()).unwrap()
 }
 
 /// Runs a test over the file and over its twin.
@@ -181,7 +183,7 @@ fn what_was_appended_survives_a_process_that_is_killed() {
         let scratch = Scratch::new("killed");
         let folder = DataFolder::open(&scratch.0).unwrap();
         let config = Config { synchronous, ..Config::default() };
-        let mut journal = Journal::Sqlite(SqliteJournal::open(&folder, config).unwrap());
+        let mut journal = Journal::open(&folder, config).unwrap();
         journal.append(&[entry(Z, 1), entry(Z, 2)]).unwrap();
         // The files as a killed process leaves them: nothing closed, nothing folded.
         let copy = Scratch::new("killed-copy");
@@ -282,4 +284,59 @@ fn the_log_is_folded_while_the_writer_goes_on() {
     drop(journal);
     assert!(log < 300_000_000, "the log grew to {log} bytes");
     assert!(!folder.file(&format!("{JOURNAL_FILE}-wal")).exists());
+}
+
+/// Names the folder in which the test below appends as a process of its own.
+const KILLED_FOLDER: &str = "UNDERCROFT_TEST_KILLED_FOLDER";
+
+/// Appends for as long as it lives, and says after each that it is durable. Does nothing unless
+/// the test after it started it.
+#[test]
+fn an_appender_to_be_killed() {
+    let Some(path) = std::env::var_os(KILLED_FOLDER) else { return };
+    let folder = DataFolder::open(path.as_ref()).unwrap();
+    let mut journal = Journal::open(&folder, Config::default()).unwrap();
+    for tick in 0.. {
+        let bytes = vec![tick as u8; 3_000];
+        journal.append(&[Entry { bytes, ..entry(Z, tick) }]).unwrap();
+        println!("durable {tick}");
+        if tick % 10 == 0 {
+            journal.save_snapshot(&snapshot(Z, tick, 300_000)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_takes_nothing_back() {
+    let scratch = Scratch::new("kill");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "journal::tests::an_appender_to_be_killed", "--nocapture"])
+        .env(KILLED_FOLDER, &scratch.0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = 0;
+    for line in lines.map_while(Result::ok) {
+        // The harness prints on the same lines.
+        let Some((_, tick)) = line.split_once("durable ") else { continue };
+        told = tick.parse().unwrap();
+        if told == 137 {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(told >= 137);
+    let mut journal = file_journal(&scratch);
+    let reader = journal.reader().unwrap();
+    let last = reader.last_tick(Z).unwrap().unwrap();
+    assert!(last.0 >= told && last.0 <= told + 1, "{last} after {told}");
+    let entries = all(&reader, Z, None);
+    assert_eq!(entries.len() as u64, last.0 + 1);
+    for head in reader.snapshots(Z).unwrap() {
+        let saved = reader.snapshot(Z, head.tick).unwrap();
+        assert_eq!(saved, Some(snapshot(Z, head.tick.0, 300_000)));
+    }
+    journal.append(&[entry(Z, last.0 + 1)]).unwrap();
 }

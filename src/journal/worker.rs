@@ -27,7 +27,8 @@ const GROUP_ENTRIES_MAX: usize = 4_096;
 /// What the journal's thread is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Make entries durable, all or none. The token comes back with the report.
+    /// Make entries durable, all or none. The token comes back with the report, of which there is
+    /// one for each zone; for no entries there is none.
     Append { entries: Vec<Entry>, token: u64 },
     /// Save a snapshot, when there is time between the entries.
     Snapshot(Snapshot),

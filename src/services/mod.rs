@@ -4,6 +4,6 @@
 //! them, nothing is read, written or remembered. The store keeps what they decide.
 
 pub mod accounts;
-mod tokens;
+pub mod tokens;
 
 pub use tokens::{Claims, KeyError, Kind, SessionClaims, TokenError, Tokens};

@@ -72,13 +72,16 @@ metrics! {
 
     tick_duration: Histogram of SHORT = "game_server_tick_duration_seconds", "Work of one tick of one zone.";
     tick_lateness: Histogram of SHORT = "game_server_tick_lateness_seconds", "Start of a tick after its intended time.";
+    tick_interval: Histogram of SHORT = "game_server_tick_interval_seconds", "Start of one tick of a zone to the start of the next.";
     zone_population: IntGaugeVec["zone"] = "game_server_zone_population", "Players in a zone.";
-    actions: IntCounterVec["action"] = "game_server_actions_total", "Commands of players that were executed.";
+    actions: IntCounter = "game_server_actions_total", "Commands of players that were executed.";
     action_latency: Histogram of LONG = "game_server_action_latency_seconds", "Arrival of a command to the departure of the frame that shows it.";
-    combat_events: IntCounterVec["event"] = "game_server_combat_events_total", "Blows, kills and deaths.";
+    combat_events: IntCounter = "game_server_combat_events_total", "Blows, kills and deaths.";
 
     frame_size: Histogram of FRAME = "game_server_frame_bytes", "Size of a frame.";
     keyframes: IntCounter = "game_server_keyframes_total", "Frames that build on no earlier one.";
+    frames_dropped: IntCounter = "game_server_frames_dropped_total", "Frames not sent because the client reads too slowly.";
+    resumes: IntCounter = "game_server_session_resumes_total", "Sessions that went on over another connection.";
 
     journal_commit: Histogram of SHORT = "game_server_journal_commit_seconds", "One durable commit of journal entries.";
     journal_entries: IntCounter = "game_server_journal_entries_total", "Entries made durable.";

@@ -75,10 +75,12 @@ export const vault = {
   tabResume: () => read(sessionStorage, 'resume'),
   lastResume: () => read(localStorage, 'resume'),
   lastName: () => read(localStorage, 'name'),
-  keepResume(resume, name) {
+  character: () => read(localStorage, 'character') || '0',
+  keepResume(resume, { name, character }) {
     write(sessionStorage, 'resume', resume);
     write(localStorage, 'resume', resume);
     write(localStorage, 'name', name);
+    write(localStorage, 'character', character);
   },
   forgetResume() {
     write(sessionStorage, 'resume', '');

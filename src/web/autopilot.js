@@ -1,16 +1,17 @@
 // Walks for the player: to a cell, or to the nearest edge of the unknown. It sends single moves,
 // looks again after each frame, and stops at the first sign of trouble.
 
-import { ahead, findPath, isFrontier, itemAt, stepCost } from './path.js';
+import { findPath, isFrontier, itemAt, stepCost } from './path.js';
 import { DIRECTIONS, STATE } from './protocol.js';
 
 const MOVES_AHEAD_MAX = 2;
 const STUCK_FRAMES = 40;
 
 export class Autopilot {
-  constructor(world, session) {
+  constructor(world, session, pace) {
     this.world = world;
     this.session = session;
+    this.pace = pace;
     this.goal = null;
     this.skipped = new Set();
   }
@@ -70,8 +71,8 @@ export class Autopilot {
       return;
     }
     const limit = goal.kind === 'explore' ? 1 : MOVES_AHEAD_MAX;
-    if (session.waiting >= limit) return;
-    const from = ahead(world, world.me.pos, session.unacknowledged);
+    if (this.pace.count >= limit || session.waiting >= MOVES_AHEAD_MAX) return;
+    const from = this.pace.ahead;
     if (goal.kind === 'travel' && from.x === goal.x && from.y === goal.y) {
       if (goal.then) session.command(goal.then);
       this.stop();
@@ -83,7 +84,7 @@ export class Autopilot {
       this.stop(goal.kind === 'explore' ? 'Explored: nothing new can be reached.' : 'No way there.');
       return;
     }
-    session.command({ kind: 'move', direction: steps[0] });
+    this.pace.move(steps[0]);
     this.path = trail(from, steps);
   }
 

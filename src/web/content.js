@@ -122,7 +122,7 @@ export function theName(name) {
 
 export function plural(name) {
   const bare = name.replace(/^(a|an) /i, '');
-  const of = bare.indexOf(' of ');
+  const of = bare.search(/ (of|titled|named|called|labelled|with) /);
   const noun = of < 0 ? bare : bare.slice(0, of);
   const rest = of < 0 ? '' : bare.slice(of);
   return `${/s$/.test(noun) ? noun : `${noun}s`}${rest}`;

@@ -1,7 +1,9 @@
 // Which cells are in sight: symmetric shadowcasting over the opaque cells, the rule by which the
 // server decides what it sends. Slopes are exact fractions, so both ends agree.
 
-export const SIGHT_RADIUS = 20;
+/** How far a character sees, and how far while it is darkened. */
+export const SIGHT_RADIUS = 24;
+export const DARK_RADIUS = 7;
 
 /** For each quadrant: how (depth, across) becomes (dx, dy). */
 const QUADRANTS = [

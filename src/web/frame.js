@@ -115,9 +115,10 @@ export class FrameReader {
     return this.history.at(-1)?.number ?? 0;
   }
 
-  /** Forgets all frames, as after a reconnect. */
+  /** Forgets all frames, as after a reconnect; what is shown stays until the next keyframe. */
   reset() {
     this.history = [];
+    this.nextEvent = 0;
   }
 
   /**
@@ -148,7 +149,13 @@ export class FrameReader {
     const number = r.bits(32);
     const tick = r.bits(32) + r.bits(32) * 2 ** 32;
     const lastCommand = r.bits(32);
-    const place = { zone: r.bits(32), depth: r.bits(8), width: r.bits(11), height: r.bits(11) };
+    const zone = r.bits(32);
+    const shown = this.view;
+    // Late or twice. Frame numbers say nothing here: they begin anew when a zone moves.
+    if (shown && shown.place.zone === zone && tick <= shown.tick) return null;
+    // Each zone numbers its events.
+    if (shown && shown.place.zone !== zone) this.nextEvent = 0;
+    const place = { zone, depth: r.bits(8), width: r.bits(11), height: r.bits(11) };
     const side = (n) => n >= 1 && n <= ZONE_SIDE_MAX;
     if (!side(place.width) || !side(place.height)) throw new DecodeError('range', 'zone side');
     place.name = r.text(NAME_BYTES_MAX);

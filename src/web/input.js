@@ -20,7 +20,7 @@ const HOLD_MS = 170;
 const HELD_AHEAD_MAX = 2;
 
 export class Input {
-  /** `game`: { world, session, renderer, hud, pack, autopilot, keepZoom(zoom) }. */
+  /** `game`: { world, session, pace, renderer, hud, pack, autopilot, keepZoom(zoom) }. */
   constructor(game) {
     Object.assign(this, game);
     this.held = new Map();
@@ -53,11 +53,12 @@ export class Input {
 
   /** After each frame: keys that are held go on walking. */
   handleFrame() {
+    this.pace.handleFrame();
     if (this.aiming) this.renderer.target = this.aiming.at;
     const now = performance.now();
     for (const [, { direction, since }] of this.held) {
-      if (now - since < HOLD_MS || this.session.waiting >= HELD_AHEAD_MAX) continue;
-      this.command({ kind: 'move', direction });
+      if (now - since < HOLD_MS || this.pace.count >= HELD_AHEAD_MAX) continue;
+      if (this.#leads(direction)) this.command({ kind: 'move', direction });
       break;
     }
     this.autopilot.handleFrame();
@@ -66,7 +67,15 @@ export class Input {
 
   command(command) {
     this.autopilot.stop();
+    if (command.kind === 'move') return this.pace.move(command.direction);
     return this.session.command(command);
+  }
+
+  /** Whether a held key leads anywhere: not into a wall, again and again. */
+  #leads(direction) {
+    const { dx, dy } = DIRECTIONS[direction];
+    const { x, y } = this.pace.ahead;
+    return !(this.world.terrain(x + dx, y + dy)?.solid ?? false);
   }
 
   #keyDown(event) {

@@ -10,6 +10,7 @@ import { describeForDebugging } from './debug.js';
 import { Renderer } from './draw/renderer.js';
 import { $, Hud } from './hud.js';
 import { Input } from './input.js';
+import { Pace } from './pace.js';
 import { Pack } from './pack.js';
 import { Screens } from './screens.js';
 import { Session } from './session.js';
@@ -25,7 +26,8 @@ class Game {
     this.world = new World(content);
     this.renderer = new Renderer($('view'), Number(vault.setting('zoom', ZOOM_DEFAULT)));
     this.hud = new Hud(this.world, this.session);
-    this.autopilot = new Autopilot(this.world, this.session);
+    this.pace = new Pace(this.world, this.session);
+    this.autopilot = new Autopilot(this.world, this.session, this.pace);
     this.pack = new Pack(this.world, {
       command: (command) => this.input.command(command),
       aim: (kind, slot, name) => this.input.aim(kind, slot, name),
@@ -44,7 +46,7 @@ class Game {
   }
 
   #welcome() {
-    vault.keepResume(this.session.resume, this.session.name);
+    vault.keepResume(this.session.resume, this.session);
     this.hud.banner(null);
   }
 
@@ -114,7 +116,7 @@ async function main() {
 
   const resume = query.has('new') ? '' : vault.tabResume();
   if (resume) {
-    play({ resume });
+    play({ resume, token: vault.token(), character: vault.character() });
     return;
   }
   screens.show();

@@ -6,7 +6,7 @@
 /// One file of the browser client.
 #[derive(Debug)]
 pub struct Asset {
-    /// Where it is served, from the root: `/` or `/assets/...`.
+    /// Where it is served: `/index.html`, which is the root as well, or `/assets/...`.
     pub path: &'static str,
     pub content_type: &'static str,
     pub body: &'static [u8],
@@ -29,7 +29,7 @@ const SVG: &str = "image/svg+xml";
 const JS: &str = "text/javascript; charset=utf-8";
 
 assets! {
-    "/" "index.html" HTML;
+    "/index.html" "index.html" HTML;
     "/assets/style.css" "style.css" CSS;
     "/assets/icon.svg" "icon.svg" SVG;
     "/assets/api.js" "api.js" JS;
@@ -42,6 +42,7 @@ assets! {
     "/assets/hud.js" "hud.js" JS;
     "/assets/input.js" "input.js" JS;
     "/assets/main.js" "main.js" JS;
+    "/assets/pace.js" "pace.js" JS;
     "/assets/pack.js" "pack.js" JS;
     "/assets/path.js" "path.js" JS;
     "/assets/protocol.js" "protocol.js" JS;

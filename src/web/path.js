@@ -88,17 +88,3 @@ export function itemAt(world, x, y) {
   const value = world.cell(x, y);
   return value === null ? 0 : itemOf(value);
 }
-
-/** Moves `pos` along the moves that are under way, as far as the known walls let it. */
-export function ahead(world, pos, commands) {
-  let { x, y } = pos;
-  for (const { command } of commands) {
-    if (command.kind !== 'move') continue;
-    const { dx, dy } = DIRECTIONS[command.direction];
-    const blocked = stepCost(world, x + dx, y + dy) === Infinity || world.actorAt(x + dx, y + dy);
-    if (blocked) continue;
-    x += dx;
-    y += dy;
-  }
-  return { x, y };
-}

@@ -85,7 +85,7 @@ export class Screens {
     this.#body(
       form,
       this.#links(
-        resume && [`Go on as ${name || 'before'}`, () => this.play({ resume })],
+        resume && [`Go on as ${name || 'before'}`, () => this.play({ resume, token: vault.token(), character: vault.character() })],
         account && [`Characters of ${account}`, () => this.#characters()],
         ['Log in', () => this.#login()],
         ['Register', () => this.#register()],

@@ -16,6 +16,9 @@ import { openLink } from './transport.js';
 const PING_INTERVAL_MS = 2000;
 const RESEND_AFTER_MS = 1500;
 const UNACKNOWLEDGED_MAX = 6;
+/** Frames between two acknowledgements, on an ordered carrier and where frames may get lost. */
+const ACK_FRAMES = 5;
+const ACK_FRAMES_DATAGRAMS = 3;
 const BACKOFF_MS = [250, 500, 1000, 2000, 4000, 8000];
 
 export class Session extends EventTarget {
@@ -94,6 +97,11 @@ export class Session extends EventTarget {
     const current = (handler) => (detail) => epoch === this.epoch && handler(detail);
     this.#become(this.attempt === 0 ? 'connecting' : 'reconnecting');
     this.closing = null;
+    // Frame and event numbers begin anew; a frame may overtake the Welcome.
+    this.reader.reset();
+    this.needsKeyframe = false;
+    this.toldFrame = 0;
+    this.knownBefore = this.lastCommand;
     try {
       const link = await openLink(this.info, this.forced, {
         onMessage: current((bytes) => this.#handle(bytes)),
@@ -129,16 +137,13 @@ export class Session extends EventTarget {
 
   #welcome(message) {
     this.attempt = 0;
-    this.reader.reset();
-    this.needsKeyframe = true;
     this.id = message.session;
     this.character = message.character;
     this.name = message.name;
     this.ticksPerSecond = message.ticksPerSecond || 20;
     this.resume = message.resume;
-    this.#acknowledge(message.lastCommand);
-    this.lastCommand = message.lastCommand;
-    if (this.waiting === 0) this.nextCommand = message.lastCommand + 1;
+    if (message.lastCommand < this.knownBefore) this.#rollBack(message.lastCommand);
+    else this.#acknowledge(message.lastCommand);
     this.#become('playing');
     this.dispatchEvent(new CustomEvent('welcome', { detail: message }));
     this.#resend();
@@ -153,22 +158,27 @@ export class Session extends EventTarget {
       if (error.kind !== 'baseline' && error.kind !== 'hash') return;
       if (this.needsKeyframe) return;
       this.needsKeyframe = true;
-      this.#sendInput(this.nextCommand, []);
+      if (this.status === 'playing') this.#sendInput(this.nextCommand, []);
       return;
     }
     if (!applied) return;
-    const asked = this.needsKeyframe && applied.keyframe;
     if (applied.keyframe) this.needsKeyframe = false;
     if (applied.newest) this.#acknowledge(this.reader.view.lastCommand);
     this.dispatchEvent(new CustomEvent('frame', { detail: applied }));
-    const alreadyTold = applied.number <= this.toldFrame && !asked;
-    if (applied.newest && !alreadyTold && applied.number % 2 === 0) {
-      this.#sendInput(this.nextCommand, []);
-    }
+    const interval = this.link?.datagrams ? ACK_FRAMES_DATAGRAMS : ACK_FRAMES;
+    const due = applied.keyframe || applied.number - this.toldFrame >= interval;
+    if (applied.newest && due && this.status === 'playing') this.#sendInput(this.nextCommand, []);
+  }
+
+  /** The zone knows less than it had acknowledged: what waited no longer follows on. */
+  #rollBack(last) {
+    this.unacknowledged = [];
+    this.lastCommand = last;
+    this.nextCommand = last + 1;
   }
 
   #acknowledge(number) {
-    this.lastCommand = number;
+    this.lastCommand = Math.max(this.lastCommand, number);
     const before = this.waiting;
     this.unacknowledged = this.unacknowledged.filter((u) => u.number > number);
     if (this.waiting !== before) this.progressAt = performance.now();
@@ -228,6 +238,13 @@ export class Session extends EventTarget {
     this.link?.close(0);
     this.link = null;
     const reason = code === null ? null : CLOSE_REASONS[code];
+    const stale = reason?.name === 'unauthenticated' || reason?.name === 'no_character';
+    if (stale && this.status !== 'playing' && this.resume && this.credentials.token) {
+      // The session has ended; the account's token may begin another.
+      this.resume = '';
+      this.#connect();
+      return;
+    }
     if (reason && !reason.again) {
       clearInterval(this.timer);
       this.#become('ended', reason);

@@ -63,7 +63,9 @@ function openWebSocket({ onMessage, onClose }) {
 }
 
 async function openWebTransport(info, handlers) {
-  const url = `https://${location.hostname}:${info.quic_port}/wt`;
+  // Browsers try only the first address of a name here, and for this one that may be ::1.
+  const host = location.hostname === 'localhost' ? '127.0.0.1' : location.hostname;
+  const url = `https://${host}:${info.quic_port}/wt`;
   const hashes = info.certificate_hashes ?? [];
   const options = hashes.length
     ? {

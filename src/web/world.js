@@ -1,7 +1,7 @@
 // The world as the player sees it: the newest view, which cells are in sight, and everything that
 // moves between two ticks. Filled from frames, read by draw/ and hud.js.
 
-import { fieldOfView, SIGHT_RADIUS } from './fov.js';
+import { DARK_RADIUS, fieldOfView, SIGHT_RADIUS } from './fov.js';
 import { burns, itemOf, terrainOf } from './frame.js';
 import { STATE } from './protocol.js';
 
@@ -92,7 +92,13 @@ export class World extends EventTarget {
     if (before && before.me.hp > view.me.hp && !moved) this.hurtAt = now;
     const stepped = !before || before.me.pos.x !== view.me.pos.x || before.me.pos.y !== view.me.pos.y;
     if (applied.cells.length > 0) this.terrainVersion += 1;
-    if (moved || stepped || applied.cells.length > 0) this.#look();
+    const dimmed = before?.me.effects !== view.me.effects;
+    if (moved || stepped || dimmed || applied.cells.length > 0) this.#look();
+  }
+
+  /** Whether the player is hidden in the dark, and sees less for it. */
+  isDark() {
+    return this.me.effects.some(({ kind }) => this.content.effect(kind).name === 'Darkened');
   }
 
   /** Works out the cells in sight: unknown ones count as opaque. */
@@ -102,7 +108,7 @@ export class World extends EventTarget {
     else this.visible = new Uint8Array(width * height);
     const { x, y } = this.me.pos;
     const opaque = (cx, cy) => this.terrain(cx, cy)?.opaque ?? true;
-    fieldOfView(x, y, SIGHT_RADIUS, opaque, (cx, cy) => {
+    fieldOfView(x, y, this.isDark() ? DARK_RADIUS : SIGHT_RADIUS, opaque, (cx, cy) => {
       if (this.inside(cx, cy)) this.visible[cy * width + cx] = 1;
     });
   }

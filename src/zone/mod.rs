@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 use crate::game::items::Looks;
 use crate::game::state::{
-    Arrive, Departure, DepartureKey, Destination, Happening, Input, Sheet, ZoneState,
+    Arrive, Departure, DepartureKey, Destination, Event, Happening, Input, Sheet, Subject,
+    ZoneState,
 };
 use crate::model::limits::HASH_INTERVAL_TICKS;
 use crate::model::{CharacterId, GatewayId, Tick, ZoneId};
@@ -72,7 +73,8 @@ pub struct TickCounts {
     pub frames: u32,
     pub frame_bytes: u32,
     pub keyframes: u32,
-    pub notes: u32,
+    /// Blows, spells and kills between two actors.
+    pub blows: u32,
 }
 
 /// One zone and its attached players.
@@ -258,8 +260,12 @@ impl Zone {
         sim::step(&mut self.state, &inputs, &mut self.scratch, &mut self.step);
         self.counts = TickCounts::default();
         let happened = self.step.events.iter();
-        let notes = happened.filter(|e| matches!(e.what, Happening::Note { .. }));
-        self.counts.notes = u32::try_from(notes.count()).unwrap_or(u32::MAX);
+        let between_actors = |event: &&Event| {
+            let Happening::Note { who, other, .. } = event.what else { return false };
+            who != Subject::Nobody && other != Subject::Nobody
+        };
+        let blows = happened.filter(between_actors).count();
+        self.counts.blows = u32::try_from(blows).unwrap_or(u32::MAX);
         self.counts.commands =
             u32::try_from(inputs.iter().filter(|i| matches!(i, Input::Command { .. })).count())
                 .unwrap_or(u32::MAX);

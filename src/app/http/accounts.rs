@@ -215,10 +215,11 @@ async fn hashing<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
+    let seat = app.seats.clone().try_acquire_owned().map_err(|_| Problem::Busy)?;
     let permit = app.hashing.clone().acquire_owned().await.map_err(|_| Problem::Internal)?;
     let done = tokio::task::spawn_blocking(move || {
         let result = work();
-        drop(permit);
+        drop((permit, seat));
         result
     });
     done.await.map_err(|_| Problem::Internal)

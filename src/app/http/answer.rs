@@ -42,6 +42,8 @@ pub(super) enum Problem {
     MethodNotAllowed,
     #[error("too many requests; wait a moment")]
     TooMany { wait: Duration },
+    #[error("too many log in at this moment; try again")]
+    Busy,
     #[error("the server met a problem of its own; try again")]
     Internal,
 }
@@ -70,15 +72,25 @@ impl Problem {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+}
+
+impl Problem {
+    fn retry_after(&self) -> Option<Duration> {
+        if let Self::TooMany { wait } = self {
+            return Some(*wait);
+        }
+        matches!(self, Self::Busy).then_some(Duration::from_secs(1))
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code) = self.parts();
-        let sentence = if status.is_server_error() {
+        let sentence = if status.is_server_error() && !matches!(self, Self::Busy) {
             log::error!("{self}");
             // Paths and causes are for the operator.
             Self::Internal.to_string()
@@ -87,7 +99,7 @@ impl IntoResponse for Problem {
         };
         let mut response = json(status, &json!({ "error": sentence, "code": code }));
         let headers = response.headers_mut();
-        if let Self::TooMany { wait } = self {
+        if let Some(wait) = self.retry_after() {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }

@@ -272,3 +272,32 @@ async fn each_address_has_its_own_limit() {
     let labels = "{route=\"info\",status=\"429\"} 2";
     assert!(text.contains(&format!("game_server_request_duration_seconds_count{labels}")));
 }
+
+#[tokio::test]
+async fn a_flood_of_logins_is_sent_away_and_not_kept_waiting() {
+    let server = Arc::new(server(Config { requests_per_minute: 100_000, ..Config::default() }));
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..HASHES_WAITING_MAX + 20 {
+        let server = server.clone();
+        all.spawn(async move {
+            let body = json!({ "name": "Ada", "password": "correct horse" });
+            server.post("/api/login", "", &body).await
+        });
+    }
+    let (mut busy, mut wrong) = (0, 0);
+    while let Some(got) = all.join_next().await {
+        let got = got.unwrap();
+        match got.json()["code"].as_str() {
+            Some("busy") => {
+                assert_eq!((got.status, got.header("retry-after")), (503, "1"));
+                busy += 1;
+            }
+            _ => {
+                got.expect_problem(401, "wrong_password");
+                wrong += 1;
+            }
+        }
+    }
+    assert!(wrong >= HASHES_WAITING_MAX, "{wrong} were answered");
+    assert_eq!(busy + wrong, HASHES_WAITING_MAX + 20);
+}

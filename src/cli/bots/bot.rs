@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::report::{BotOutcome, LedgerEntry};
 use super::Shared;
+use super::report::{BotOutcome, LedgerEntry};
 use crate::cli::driver::Driver;
 use crate::cli::http::Login;
 use crate::cli::link::Connector;
@@ -41,11 +41,8 @@ impl Bot {
                 return self.outcome;
             }
         };
-        let credentials = Credentials {
-            token: login.token,
-            character: login.character,
-            resume: String::new(),
-        };
+        let credentials =
+            Credentials { token: login.token, character: login.character, resume: String::new() };
         let datagrams = self.connector.has_datagrams();
         let client = Client::new(Config::new(credentials, datagrams, self.draws.bits()));
         let mut driver = Driver::new(client, self.connector.clone());

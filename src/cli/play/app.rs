@@ -14,7 +14,9 @@ use crate::protocol::{Event, ItemView};
 pub(super) enum Action {
     Give(Command),
     /// Leave; `goodbye` ends the session, otherwise it can be resumed.
-    Quit { goodbye: bool },
+    Quit {
+        goodbye: bool,
+    },
 }
 
 /// Why a cursor is on the map.
@@ -30,11 +32,20 @@ pub(super) enum Aim {
 pub(super) enum Mode {
     Walk,
     /// The inventory; with `throw` the letter chosen is thrown.
-    Inventory { throw: bool },
+    Inventory {
+        throw: bool,
+    },
     /// One item and what can be done with it.
-    Item { slot: u8 },
-    Target { aim: Aim, cursor: Pos },
-    Chat { text: String },
+    Item {
+        slot: u8,
+    },
+    Target {
+        aim: Aim,
+        cursor: Pos,
+    },
+    Chat {
+        text: String,
+    },
     Help,
     Quit,
 }
@@ -116,7 +127,8 @@ impl App {
             self.names.clear();
         }
         for actor in known.view.actors.iter().filter(|a| a.kind == KIND_PLAYER) {
-            if self.names.len() < NAMES_MAX && self.names.get(&actor.id).is_none_or(|n| **n != *actor.name)
+            if self.names.len() < NAMES_MAX
+                && self.names.get(&actor.id).is_none_or(|n| **n != *actor.name)
             {
                 self.names.insert(actor.id, actor.name.to_string());
             }

@@ -49,9 +49,11 @@ pub(super) fn draw(
         }
         None => panels::waiting(frame, upper, status),
     }
-    panels::log(frame, log, app, status);
+    panels::log(frame, log, app, known, status);
     match (&app.mode, known) {
-        (Mode::Inventory { throw }, Some(known)) => panels::inventory(frame, map, app, known, *throw),
+        (Mode::Inventory { throw }, Some(known)) => {
+            panels::inventory(frame, map, app, known, *throw);
+        }
         (Mode::Item { slot }, Some(known)) => panels::item(frame, map, app, known, *slot),
         (Mode::Help, _) => panels::help(frame, upper),
         (Mode::Quit, _) => panels::quit(frame, upper),

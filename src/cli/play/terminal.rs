@@ -20,7 +20,9 @@ use crate::client::{Client, GiveUp, Knowledge, Legend};
 /// How a game ended.
 pub(super) enum End {
     /// The player left; `goodbye`: for good.
-    Left { goodbye: bool },
+    Left {
+        goodbye: bool,
+    },
     Lost(GiveUp),
 }
 
@@ -55,7 +57,8 @@ pub(super) async fn run(driver: &mut Driver, tables: ContentTables) -> anyhow::R
 
 fn read_keys(keys: &mpsc::Sender<Event>, ending: &AtomicBool) -> io::Result<()> {
     while !ending.load(Ordering::Relaxed) {
-        if crossterm::event::poll(KEY_WAIT)? && keys.blocking_send(crossterm::event::read()?).is_err()
+        if crossterm::event::poll(KEY_WAIT)?
+            && keys.blocking_send(crossterm::event::read()?).is_err()
         {
             break;
         }

@@ -33,18 +33,10 @@ fn scene() -> (View, CellMap) {
             cells.set(Pos::new(x, y).index(40), cell);
         }
     }
-    let place =
-        Place { zone: ZoneId(3), depth: 3, width: 40, height: 30, name: "The Mire".into() };
+    let place = Place { zone: ZoneId(3), depth: 3, width: 40, height: 30, name: "The Mire".into() };
     let mut view = View { place: Arc::new(place), ..View::default() };
-    view.me = Me {
-        pos: Pos::new(9, 7),
-        id: 1,
-        hp: 12,
-        hp_max: 40,
-        level: 2,
-        gold: 77,
-        ..Me::default()
-    };
+    view.me =
+        Me { pos: Pos::new(9, 7), id: 1, hp: 12, hp_max: 40, level: 2, gold: 77, ..Me::default() };
     view.actors = vec![ActorView {
         id: 3,
         generation: 0,
@@ -112,9 +104,9 @@ fn what_is_out_of_sight_is_dim() {
     cells.set(Pos::new(7, 6).index(40), Cell::new(0, 0, (0, 0), false));
     let known = Knowledge { legend: &app.legend, view: &view, cells: &cells };
     let terminal = screen(&app, Some(&known));
-    let brightness = |x, y| match terminal.backend().buffer()[(x, y)].fg {
-        Color::Rgb(r, g, b) => u32::from(r) + u32::from(g) + u32::from(b),
-        other => panic!("{other:?}"),
+    let brightness = |x, y| {
+        let Color::Rgb(r, g, b) = terminal.backend().buffer()[(x, y)].fg else { panic!("no RGB") };
+        u32::from(r) + u32::from(g) + u32::from(b)
     };
     assert!(brightness(5, 5) < brightness(8, 6), "behind the pillar");
 }
@@ -176,13 +168,34 @@ fn errands_go_on_until_something_happens() {
 }
 
 #[test]
+fn the_cursor_tells_what_is_there() {
+    let mut app = App::new(tables());
+    let legend = app.legend.clone();
+    let (view, cells) = scene();
+    let known = Knowledge { legend: &legend, view: &view, cells: &cells };
+    press(&mut app, &known, "v");
+    let shown = text(&screen(&app, Some(&known)));
+    assert!(shown.contains("You see a jackal (quick), the ground. (Tab"), "{shown}");
+    press(&mut app, &known, "jh");
+    let shown = text(&screen(&app, Some(&known)));
+    assert!(shown.contains("You see flames, the ground."), "{shown}");
+    press(&mut app, &known, "\n");
+    assert_eq!(app.errand, Some(Errand::To(Pos::new(10, 8))));
+}
+
+#[test]
 fn events_become_lines_and_flashes() {
     let mut app = App::new(tables());
     let legend = app.legend.clone();
     let (view, cells) = scene();
     let known = Knowledge { legend: &legend, view: &view, cells: &cells };
-    let hit =
-        Event::Note { code: 0, who: Who::Actor { id: 3, kind: 1 }, other: Who::You, look: 0, number: 2 };
+    let hit = Event::Note {
+        code: 0,
+        who: Who::Actor { id: 3, kind: 1 },
+        other: Who::You,
+        look: 0,
+        number: 2,
+    };
     let bolt = Event::Bolt { look: 0, from: Pos::new(11, 7), to: Pos::new(8, 5) };
     let chat = Event::Chat { from: "Bob".into(), text: "hi".into() };
     app.notice(Duration::from_secs(1), &known, vec![hit.clone(), hit, bolt, chat]);

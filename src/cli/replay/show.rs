@@ -32,8 +32,7 @@ struct Viewer {
 pub(super) fn run(recording: Recording, from: Tick, speed: f64) -> anyhow::Result<ExitCode> {
     ensure!((0.1..=1_000.0).contains(&speed), "speed is {speed}; it must be 0.1 to 1000");
     let replayer = recording.replayer()?;
-    let mut viewer =
-        Viewer { recording, replayer, next: 0, speed, paused: false, follow: 0 };
+    let mut viewer = Viewer { recording, replayer, next: 0, speed, paused: false, follow: 0 };
     while viewer.replayer.state().tick < from && viewer.advance()? {}
     let mut terminal = ratatui::init();
     let result = viewer.play(&mut terminal);
@@ -55,7 +54,8 @@ impl Viewer {
         let mut due = Instant::now();
         loop {
             terminal.draw(|frame| self.draw(frame))?;
-            let wait = if self.paused { tick } else { due.saturating_duration_since(Instant::now()) };
+            let wait =
+                if self.paused { tick } else { due.saturating_duration_since(Instant::now()) };
             if event::poll(wait.min(tick))? {
                 let Event::Key(key) = event::read()? else { continue };
                 if key.kind == KeyEventKind::Press && !self.handle_key(key.code)? {
@@ -125,7 +125,9 @@ impl Viewer {
         let top = start(centre.y, area.height, state.height);
         let rows = top..state.height.min(top + area.height);
         let columns = left..state.width.min(left + area.width);
-        let cell = |x: u16, y: u16| self.cell(state, usize::from(y) * usize::from(state.width) + usize::from(x));
+        let cell = |x: u16, y: u16| {
+            self.cell(state, usize::from(y) * usize::from(state.width) + usize::from(x))
+        };
         rows.map(|y| Line::from(columns.clone().map(|x| cell(x, y)).collect::<Vec<_>>())).collect()
     }
 

@@ -32,13 +32,11 @@ flashes! {
     Arrow:       "an arrow"          '/' 0xd8c8a0;
     Dart:        "a dart"            '-' 0xc0c0c8;
     Javelin:     "a javelin"         '/' 0xb08850;
-    Stone:       "a stone"           '*' 0xa0a0a0;
     Thrown:      "something thrown"  '*' 0xe0e0e0;
     Flask:       "a flask"           '!' 0x90d0ff;
     Lightning:   "lightning"         '%' 0xc8d8ff;
     Fire:        "a bolt of fire"    '*' 0xff8030;
     Poison:      "a bolt of poison"  '*' 0x80d040;
-    Acid:        "a spray of acid"   '*' 0xb0e020;
     Tunneling:   "a grinding beam"   '*' 0xc09050;
     Blink:       "a streak of light" '*' 0xa0a0ff;
     Slow:        "a heavy beam"      '*' 0x8090c0;
@@ -49,7 +47,6 @@ flashes! {
     Crystal:     "a spray of crystal" '*' 0xa0f0f0;
     Web:         "a web"             ':' 0xe0e0e0;
     Spark:       "a spark"           '*' 0xffff90;
-    Dark:        "a shadow"          '*' 0x705090;
     Negate:      "a pale beam"       '*' 0xf0f0f0;
     Discord:     "a discordant beam" '*' 0xff60a0;
     Fear:        "a wave of dread"   '*' 0xc0c060;
@@ -62,7 +59,6 @@ flashes! {
     Summon:      "a dark swirl"      '*' 0xa060c0;
     LevelUp:     "a golden light"    '*' 0xffe890;
     Death:       "a fading light"    '*' 0x904040;
-    Blood:       "blood"             '*' 0xc02020;
     Holy:        "sacred light"      '*' 0xfff8d0;
     Alarm:       "an alarm"          '!' 0xf0f060;
 }

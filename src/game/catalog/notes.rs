@@ -31,40 +31,31 @@ notes! {
     Shoots: "{who} shoot|shoots {other} for {n}.";
     ShotMisses: "{who} shoot|shoots and miss|misses {other}.";
     Bites: "{who} bite|bites {other} for {n}.";
-    Stings: "{who} sting|stings {other} for {n}.";
     Claws: "{who} claw|claws {other} for {n}.";
     Slimes: "{who} slap|slaps {other} with slime for {n}.";
     Kills: "{who} kill|kills {other}.";
     Dies: "{who} die|dies.";
     Destroyed: "{who} fall|falls apart.";
-    Drowns: "{who} drown|drowns.";
     BurnsToDeath: "{who} burn|burns to death.";
     MeltsInLava: "{who} sink|sinks into the molten rock.";
     DiesOfPoison: "{who} die|dies of poison.";
     Explodes: "{who} burst|bursts!";
     Splits: "{who} split|splits in two!";
     Shielded: "a shimmering shield softens the blow to {other}.";
-    Reflects: "the bolt bounces off {who}.";
     Unharmed: "{other} are|is not harmed.";
     Flees: "{who} turn|turns to flee.";
     Rallies: "{who} turn|turns to fight again.";
     Blocked: "something is in the way.";
-    NoTarget: "there is nobody there.";
     FriendlySwap: "{who} swap|swaps places with {other}.";
-    CannotHurtFriend: "{who} will not strike {other} here.";
     Grabs: "{who} seize|seizes {other}.";
     BreaksFree: "{who} break|breaks free.";
     HeldFast: "{who} struggle|struggles but cannot move.";
     CorrodesArmor: "{who} corrode|corrodes {item}, worn by {other}.";
-    CorrodesWeapon: "acid eats into {item}.";
     DrainsStrength: "{who} drain|drains strength from {other}.";
     LungesAt: "{who} lunge|lunges at {other} for {n}!";
 
     // Growth.
     LevelUp: "{who} reach|reaches level {n}.";
-    GainsExperience: "{who} gain|gains {n} experience.";
-    FeelsBetter: "{who} feel|feels better.";
-    FullyHealed: "{who} are|is in full health.";
     GrowsStronger: "{who} grow|grows stronger.";
     GrowsTougher: "{who} gain|gains {n} health for good.";
 
@@ -83,7 +74,6 @@ notes! {
     LevitationEnds: "{who} sink|sinks back to the ground.";
     Telepathic: "{who} sense|senses the minds on this floor.";
     TelepathyEnds: "the other minds fade from {who}.";
-    NoMinds: "there are no other minds to be sensed.";
     Discordant: "{who} turn|turns on friend and foe alike.";
     DiscordEnds: "{who} know|knows friend from foe again.";
     ShieldUp: "a shimmering shield surrounds {who}.";
@@ -101,21 +91,17 @@ notes! {
     TerrorEnds: "{who} take|takes heart again.";
     FireImmune: "{who} no longer fear|fears fire.";
     FireImmunityEnds: "{who} feel|feels the heat again.";
-    AlreadyCured: "nothing is wrong with {who}.";
 
     // Moving, doors, stairs, secrets.
     WallInTheWay: "there is a wall in the way.";
     DoorLocked: "the door is locked: it needs its key.";
     DoorUnlocked: "{who} unlock|unlocks the door.";
-    KeyElsewhere: "{item} does not belong to this floor.";
     FindsSecretDoor: "{who} find|finds a secret door!";
     FindsTrap: "{who} find|finds a hidden trap!";
-    FindsNothing: "{who} find|finds nothing.";
     NoStairs: "there are no stairs here.";
     Descends: "{who} go|goes down to floor {n}.";
     Ascends: "{who} go|goes up to floor {n}.";
     StairsEnd: "the way beyond is sealed.";
-    StairsBusy: "the stairs are crowded: wait a moment.";
     Arrives: "{who} arrive|arrives.";
     Leaves: "{who} leave|leaves.";
     GoesToRest: "{who} go|goes to rest.";
@@ -125,7 +111,6 @@ notes! {
     WebCatches: "{who} are|is stuck in the web.";
     SneakOn: "{who} tread|treads softly.";
     SneakOff: "{who} walk|walks upright.";
-    TooConfused: "{who} reel|reels about.";
     Overloaded: "too many commands: some are dropped.";
 
     // Traps, gas, fire, water.
@@ -136,49 +121,29 @@ notes! {
     AlarmTrap: "a piercing alarm sounds!";
     AlarmHeard: "somewhere an alarm sounds.";
     MethaneExplodes: "the methane explodes!";
-    MethaneSmell: "{who} smell|smells marsh gas.";
     ChokesOnGas: "{who} choke|chokes on the gas.";
     ItemSwept: "{item} is swept away by the water!";
     ItemBurns: "{item} burns up.";
-    ItemLostInLava: "{item} is swallowed by the molten rock.";
-    FireSpreads: "the fire spreads.";
-    FloorShakes: "the ground shakes.";
 
     // Stealth and company.
     Notices: "{who} notice|notices {other}.";
-    LosesTrack: "{who} lose|loses track of {other}.";
-    WakesUp: "{who} wake|wakes up.";
-    FallsAsleep: "{who} fall|falls asleep.";
-    HearsNoise: "{who} hear|hears a noise.";
-    BecomesAlly: "{who} join|joins {other}.";
-    AllyLeaves: "{who} no longer follow|follows {other}.";
-    CallsForHelp: "{who} call|calls for help!";
     Summons: "{who} call|calls others to its side!";
     Burrows: "{who} burrow|burrows through the wall.";
-    Submerges: "{who} slip|slips under the water.";
-    Surfaces: "{who} rise|rises from the water!";
     Blinks: "{who} blink|blinks away.";
     Teleports: "{who} vanish|vanishes.";
-    AppearsNear: "{who} appear|appears out of thin air!";
 
     // Thieves and casters.
     Steals: "{who} steal|steals {item} from {other}!";
     StealsGold: "{who} steal|steals {n} gold from {other}!";
     DropsLoot: "{who} drop|drops {item}.";
-    CastsLightning: "{who} hurl|hurls lightning at {other} for {n}.";
     CastsFire: "{who} hurl|hurls fire at {other}.";
     CastsSlow: "{who} slow|slows {other}.";
     CastsHaste: "{who} haste|hastes {other}.";
     CastsHeal: "{who} heal|heals {other}.";
     CastsShield: "{who} shield|shields {other}.";
-    CastsNegation: "{who} strip|strips the magic from {other}.";
     CastsDiscord: "{who} sow|sows discord about {other}.";
-    CastsDarkness: "{who} draw|draws darkness about.";
     CastsSpark: "{who} loose|looses a spark at {other} for {n}.";
     SpinsWeb: "{who} spit|spits a web at {other}.";
-    SpitsAcid: "{who} spit|spits acid at {other} for {n}.";
-    BreathesFire: "{who} breathe|breathes fire!";
-    ThrowsSpear: "{who} hurl|hurls a spear at {other} for {n}.";
 
     // Items in the hand.
     Finds: "{who} now have|has {item}.";
@@ -205,7 +170,6 @@ notes! {
     OutOfRange: "that is out of range.";
     OutOfCharges: "{item} fizzles.";
     StillRecharging: "{item} needs {n} more turns.";
-    CannotActHeld: "{who} cannot do that while held.";
     Throws: "{who} throw|throws {item}.";
     ThrownHits: "{item} hits {other} for {n}.";
     ThrownMisses: "{item} misses {other}.";
@@ -222,7 +186,6 @@ notes! {
     MethanePours: "a smell of marsh gas spreads!";
     SporesPour: "healing spores fill the air!";
     FlamesPour: "flames billow out!";
-    DarknessPours: "the light goes out of the world about {who}.";
     FungusGrows: "luminescent fungus creeps over the ground.";
     ItemGlows: "{item} gleams in the dark.";
     NothingToEnchant: "{who} have|has nothing to enchant.";
@@ -248,7 +211,6 @@ notes! {
     FireboltHits: "fire bursts over {other} for {n}.";
     PoisonBoltHits: "{other} are|is stricken with poison.";
     EntrancedBy: "{other} stand|stands spellbound.";
-    CrystalGrows: "crystal fills the air.";
     BeamHitsNothing: "the beam hits nobody.";
     BlinkBlocked: "there is no room to blink to.";
     HastesOther: "{who} haste|hastes {other}.";
@@ -258,22 +220,16 @@ notes! {
 
     // Gold, vaults, the end.
     VaultOpens: "the vault door swings open.";
-    VaultEmpty: "the vault has been emptied.";
     PrizeTaken: "{who} hold|holds {item}! Carry it up into the light.";
     PrizeCarriedOut: "{who} carry|carries {item} into the light!";
-    KeyVanishes: "{item} crumbles to dust.";
     KeyReturns: "{item} slips back to where it was found.";
 
     // Death and coming back.
     YouDie: "{who} die|dies on floor {n}.";
     Killed: "{who} are|is killed by {other}.";
     Respawns: "{who} wake|wakes up again.";
-    RespawnSoon: "{who} will wake up again in {n} seconds.";
-    ItemsScatter: "the belongings of {who} lie scattered.";
     Welcome: "{who} stand|stands on floor {n} of the dungeon.";
     DeepestYet: "{who} have|has never been this deep: floor {n}.";
-    ArenaWins: "{who} win|wins the bout.";
-    ArenaLoses: "{who} lose|loses the bout.";
 }
 
 impl Note {

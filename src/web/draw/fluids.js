@@ -6,6 +6,8 @@ import { mix, noise, rgb, sheet } from './noise.js';
 
 const POINTS = 6;
 const GAS_POINTS = 3;
+/** Time for which a picture of what flows is good enough. */
+const STALE_MS = 45;
 
 class Grid {
   constructor(points) {
@@ -13,7 +15,12 @@ class Grid {
     this.columns = 0;
   }
 
-  begin(area) {
+  /** Whether the picture has to be computed again; then it is empty. */
+  begin(area, now, version) {
+    const same = this.left === area.left && this.top === area.top && this.columns === area.columns;
+    const fresh = same && this.rows === area.rows && this.version === version && now - this.at < STALE_MS;
+    if (fresh) return false;
+    [this.left, this.top, this.at, this.version] = [area.left, area.top, now, version];
     if (this.columns !== area.columns || this.rows !== area.rows) {
       [this.columns, this.rows] = [area.columns, area.rows];
       this.sheet = sheet(area.columns * this.points, area.rows * this.points);
@@ -21,6 +28,11 @@ class Grid {
     }
     this.image.data.fill(0);
     this.used = false;
+    return true;
+  }
+
+  end() {
+    if (this.used) this.sheet.ctx.putImageData(this.image, 0, 0);
   }
 
   set(column, row, color, alpha) {
@@ -35,7 +47,6 @@ class Grid {
 
   draw(ctx, x, y, cell) {
     if (!this.used) return;
-    this.sheet.ctx.putImageData(this.image, 0, 0);
     ctx.imageSmoothingEnabled = true;
     ctx.imageSmoothingQuality = 'medium';
     ctx.drawImage(this.sheet.canvas, x, y, this.columns * cell, this.rows * cell);
@@ -50,31 +61,49 @@ export class Fluids {
   }
 
   drawGround(ctx, world, area, x0, y0, cell, now) {
-    this.ground.begin(area);
-    const t = now / 1000;
-    for (let j = 0; j < area.rows; j += 1) {
-      for (let i = 0; i < area.columns; i += 1) {
-        const [x, y] = [area.left + i, area.top + j];
-        const terrain = world.terrain(x, y);
-        if (!terrain) continue;
-        const paint = paintOf(terrain);
+    const { ground } = this;
+    if (ground.begin(area, now, world.view)) {
+      for (let j = 0; j < area.rows; j += 1) {
+        for (let i = 0; i < area.columns; i += 1) this.#pool(world, area, i, j, now / 1000);
+      }
+      ground.end();
+    }
+    ground.draw(ctx, x0, y0, cell);
+  }
+
+  /** The points of one cell, if it or a neighbour is wet: shores run between the cells. */
+  #pool(world, area, i, j, now) {
+    const [x, y] = [area.left + i, area.top + j];
+    const around = [];
+    for (let dy = -1; dy <= 1; dy += 1) {
+      for (let dx = -1; dx <= 1; dx += 1) around.push(wetness(world.terrain(x + dx, y + dy)));
+    }
+    const here = around[4];
+    if (here === NEUTRAL || !around.some((w) => w.paint)) return;
+    const seen = world.sees(x, y);
+    const t = seen ? now : 0;
+    for (let b = 0; b < POINTS; b += 1) {
+      for (let a = 0; a < POINTS; a += 1) {
+        const [fx, fy] = [(a + 0.5) / POINTS - 0.5, (b + 0.5) / POINTS - 0.5];
+        const { paint, depth, share } = blend(around, fx, fy);
         if (!paint) continue;
-        const seen = world.sees(x, y);
-        for (let b = 0; b < POINTS; b += 1) {
-          for (let a = 0; a < POINTS; a += 1) {
-            const [px, py] = [x + (a + 0.5) / POINTS, y + (b + 0.5) / POINTS];
-            const [color, alpha] = paint(px, py, seen ? t : 0, terrain);
-            this.ground.set(i * POINTS + a, j * POINTS + b, seen ? color : faded(color), alpha);
-          }
-        }
+        const [px, py] = [x + fx, y + fy];
+        const shore = share + (noise(px * 2.6, py * 2.6, 11) - 0.5) * 0.4 * Math.min(1, (1 - share) * 4);
+        const edge = Math.max(0, Math.min(1, (shore - 0.34) / 0.26));
+        if (edge === 0) continue;
+        const [color, alpha] = paint(px, py, t, depth);
+        const wet = edge < 1 ? mix(color, paint.shore, (1 - edge) * 0.6) : color;
+        this.ground.set(i * POINTS + a, j * POINTS + b, seen ? wet : faded(wet), alpha * edge);
       }
     }
-    this.ground.draw(ctx, x0, y0, cell);
   }
 
   drawAir(ctx, world, area, x0, y0, cell, now) {
-    this.air.begin(area);
-    const t = now / 1000;
+    if (this.air.begin(area, now, world.view)) this.#clouds(world, area, now / 1000);
+    this.air.draw(ctx, x0, y0, cell);
+  }
+
+  #clouds(world, area, t) {
     const level = (x, y) => {
       const value = world.cell(x, y);
       return value === null ? 0 : gasLevelOf(value);
@@ -100,7 +129,7 @@ export class Fluids {
         }
       }
     }
-    this.air.draw(ctx, x0, y0, cell);
+    this.air.end();
   }
 
   #gasColor(world, kind) {
@@ -118,24 +147,58 @@ function faded(color) {
   return mix(color, [luma, luma, luma], 0.7);
 }
 
-function paintOf(terrain) {
-  if (terrain.lava) return lava;
-  if (/bog/.test(terrain.name)) return mud;
-  if (terrain.water && !terrain.solid) return water;
-  return null;
+const DRY = { paint: null, depth: 0 };
+/** Walls, bridges and the unknown neither are wet nor end a shore. */
+const NEUTRAL = { paint: null, depth: 0 };
+const WET = {
+  lava: { paint: lava, depth: 0 },
+  mud: { paint: mud, depth: 0 },
+  shallow: { paint: water, depth: 0 },
+  deep: { paint: water, depth: 1 },
+};
+
+function wetness(terrain) {
+  if (terrain === null || terrain.solid || /bridge|door/.test(terrain.name)) return NEUTRAL;
+  if (terrain.lava) return WET.lava;
+  if (/bog/.test(terrain.name)) return WET.mud;
+  if (terrain.water) return terrain.deep ? WET.deep : WET.shallow;
+  return DRY;
+}
+
+/** What fills a point of the middle cell of nine, weighed by the nearness of the cells' centres. */
+function blend(around, fx, fy) {
+  const [sx, sy] = [Math.sign(fx), Math.sign(fy)];
+  const [wx, wy] = [Math.abs(fx), Math.abs(fy)];
+  let [wet, dry, depth, paint, most] = [0, 0, 0, null, 0];
+  const add = (cell, weight) => {
+    if (cell === NEUTRAL) return;
+    if (!cell.paint) {
+      dry += weight;
+      return;
+    }
+    wet += weight;
+    depth += cell.depth * weight;
+    if (weight > most) [paint, most] = [cell.paint, weight];
+  };
+  add(around[4], (1 - wx) * (1 - wy));
+  add(around[4 + sx], wx * (1 - wy));
+  add(around[4 + 3 * sy], (1 - wx) * wy);
+  add(around[4 + sx + 3 * sy], wx * wy);
+  return { paint, depth: wet > 0 ? depth / wet : 0, share: wet / (wet + dry || 1) };
 }
 
 const DEEP = [[8, 30, 66], [22, 66, 122], [120, 186, 230]];
 const SHALLOW = [[30, 84, 116], [58, 126, 164], [186, 226, 240]];
 
-function water(x, y, t, terrain) {
-  const [dark, bright, foam] = terrain.deep ? DEEP : SHALLOW;
+function water(x, y, t, depth) {
+  const deep = Math.max(0, Math.min(1, (depth + (noise(x * 2.2, y * 2.2, 12) - 0.5) * 0.5 - 0.25) * 2));
+  const [dark, bright, foam] = SHALLOW.map((color, i) => mix(color, DEEP[i], deep));
   const swell = noise(x * 0.8 + t * 0.35, y * 0.8 - t * 0.2, 1);
   const bend = noise(x * 1.6 - t * 0.5, y * 1.6 + t * 0.3, 2);
   const ripple = Math.abs(Math.sin(x * 0.6 + y * 1.5 + swell * 4.2 + bend * 2.2 + t * 0.9));
   const crest = Math.max(0, 1 - ripple / 0.32) * (0.25 + 0.75 * bend);
-  const color = mix(mix(dark, bright, swell * 0.7 + bend * 0.3), foam, crest * (terrain.deep ? 0.3 : 0.42));
-  return [color, terrain.deep ? 0.95 : 0.74];
+  const color = mix(mix(dark, bright, swell * 0.7 + bend * 0.3), foam, crest * (0.42 - 0.12 * deep));
+  return [color, 0.82 + 0.15 * deep];
 }
 
 function lava(x, y, t) {
@@ -154,3 +217,7 @@ function mud(x, y, t) {
   if (bubble > 0.8) color = mix(color, [130, 132, 78], 0.5);
   return [color, 0.9];
 }
+
+water.shore = [150, 196, 206];
+lava.shore = [40, 12, 8];
+mud.shore = [38, 30, 20];

@@ -17,6 +17,7 @@ const ICONS = [
   [/armou?r|mail|leather/, armor],
   [/dart|javelin|arrow|thrown/, dart],
   [/axe|mace|hammer/, axe],
+  [/\bbow\b/, bow],
   [/weapon|sword|dagger|spear|pike/, sword],
 ];
 
@@ -290,4 +291,18 @@ function sword({ ctx, s, color }) {
   line(ctx, s, 0.4, 0.62, 0.76, 0.22, 0.1, steel);
   line(ctx, s, 0.3, 0.54, 0.5, 0.72, 0.07, '#c9a24a');
   line(ctx, s, 0.26, 0.78, 0.36, 0.67, 0.08, '#6a4426');
+}
+
+function bow({ ctx, s, color }) {
+  ctx.lineCap = 'round';
+  ctx.beginPath();
+  ctx.arc(s * 0.34, s * 0.66, s * 0.42, -1.4, -0.17);
+  ctx.strokeStyle = 'rgba(8,6,12,0.9)';
+  ctx.lineWidth = s * 0.14;
+  ctx.stroke();
+  ctx.strokeStyle = css(color);
+  ctx.lineWidth = s * 0.07;
+  ctx.stroke();
+  line(ctx, s, 0.41, 0.25, 0.75, 0.59, 0.02, '#e8e4d8');
+  line(ctx, s, 0.28, 0.72, 0.66, 0.34, 0.04, '#c8b898');
 }

@@ -50,6 +50,7 @@ export class Light {
   #own(world, now) {
     const { left, top, columns, rows } = this.area;
     const me = world.sprites.get('me') ?? world.me.pos;
+    const reach = world.isDark() ? 9 : 64;
     const breath = 1 + 0.03 * Math.sin(now / 900) + 0.02 * Math.sin(now / 370);
     const depth = Math.min(world.place.depth / 26, 1);
     const ambient = [0.1 + depth * 0.03, 0.11 - depth * 0.03, 0.17 - depth * 0.04];
@@ -57,7 +58,7 @@ export class Light {
     for (let j = 0; j < rows; j += 1) {
       for (let i = 0; i < columns; i += 1) {
         const [dx, dy] = [left + i - me.x, top + j - me.y];
-        const fall = (1.12 * breath) / (1 + (dx * dx + dy * dy) / 60);
+        const fall = (1.12 * breath) / (1 + (dx * dx + dy * dy) / reach);
         this.values[at] = ambient[0] + fall * 1.0;
         this.values[at + 1] = ambient[1] + fall * 0.9;
         this.values[at + 2] = ambient[2] + fall * 0.76;

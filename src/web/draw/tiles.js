@@ -257,9 +257,9 @@ function bridge(paint) {
 /** What lies under a liquid; the liquid itself moves and is drawn by fluids.js. */
 function bed(paint) {
   const { terrain } = paint;
-  if (terrain.lava) ground(paint, [70, 22, 10], 8);
-  else if (terrain.water) ground(paint, terrain.deep ? [16, 34, 62] : [46, 70, 84], 8);
-  else ground(paint, [66, 50, 28], 18);
+  if (terrain.lava) ground(paint, mix(FLOOR, [60, 44, 46], 0.5), 10);
+  else if (terrain.water) ground(paint, mix(FLOOR, [60, 66, 74], 0.5), 14);
+  else ground(paint, mix(FLOOR, [70, 56, 36], 0.6), 18);
 }
 
 function blades(paint, color, count, tall) {
