@@ -7,6 +7,10 @@ use crate::game::state::{Arrive, Cause, Mode, ZoneKind};
 use crate::game::turn::Turn;
 use crate::model::{Command, Direction, Pos};
 
+/// Whether a scene shows what it should: of the player's slot, and of a friend of the monster's.
+type Shows = fn(&World, u16) -> bool;
+type ShowsTwo = fn(&World, u16, u16) -> bool;
+
 /// A hall with a player of great health at (20, 16) and a monster of each kind where it is said.
 fn scene(monsters: &[(Monster, (u16, u16), Mode)]) -> (World, u16, Vec<u16>) {
     let mut world = World::hall(ZoneKind::Floor);
@@ -280,7 +284,7 @@ fn trolls_heal_and_others_hardly_do() {
 
 #[test]
 fn casters_do_what_they_are_known_for() {
-    let cases: [(Monster, fn(&World, u16, u16) -> bool); 8] = [
+    let cases: [(Monster, ShowsTwo); 8] = [
         (Monster::OgreShaman, |w, _, _| w.noted(Note::CastsSpark)),
         (Monster::OgreShaman, |w, _, _| w.noted(Note::Summons)),
         (Monster::GoblinCaller, |w, _, _| w.noted(Note::Summons)),
@@ -307,7 +311,7 @@ fn what_is_called_does_not_last() {
 
 #[test]
 fn blows_poison_weaken_corrode_grab_and_daze() {
-    let cases: [(Monster, fn(&World, u16) -> bool); 5] = [
+    let cases: [(Monster, Shows); 5] = [
         (Monster::Toad, |w, me| w.state.is_affected(me, Effect::Poisoned)),
         (Monster::Centipede, |w, me| w.state.is_affected(me, Effect::Weakened)),
         (Monster::AcidSlug, |w, me| {
