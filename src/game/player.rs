@@ -10,7 +10,7 @@ use super::state::{
     Subject, ZoneKind, ZoneState,
 };
 use super::turn::Turn;
-use crate::model::limits::NO_ACTOR;
+use crate::model::limits::{NO_ACTOR, TICKS_PER_SECOND_DEFAULT};
 use crate::model::{CellMap, CharacterId, Tick, ZoneId};
 
 /// Ticks that a character stays, guarded, when its connection is away.
@@ -352,7 +352,13 @@ impl Turn<'_> {
             (sheet.weapon, sheet.armor) = (None, None);
             sheet.deaths += 1;
         }
+        let scattered = !belongings.is_empty();
         self.tell(slot, Note::YouDie, None, i32::from(depth));
+        if scattered {
+            self.tell(slot, Note::ItemsScatter, None, 0);
+        }
+        let seconds = RESPAWN_TICKS / u64::from(TICKS_PER_SECOND_DEFAULT);
+        self.tell(slot, Note::RespawnSoon, None, seconds as i32);
         self.state.remove(slot);
         for item in belongings {
             self.drop_item(cell, item);
