@@ -74,7 +74,7 @@ impl Turn<'_> {
                 self.affect(target, Effect::Held, 40);
             }
             Spell::Slow => {
-                self.bewitch((slot, target), (Flash::Slow, Note::CastsSlow), Effect::Slowed, 200)
+                self.bewitch((slot, target), (Flash::Slow, Note::CastsSlow), Effect::Slowed, 200);
             }
             Spell::Discord => self.bewitch(
                 (slot, target),
@@ -83,7 +83,7 @@ impl Turn<'_> {
                 100,
             ),
             Spell::Haste => {
-                self.bewitch((slot, target), (Flash::Haste, Note::CastsHaste), Effect::Hasted, 200)
+                self.bewitch((slot, target), (Flash::Haste, Note::CastsHaste), Effect::Hasted, 200);
             }
             Spell::Shield => self.bewitch(
                 (slot, target),

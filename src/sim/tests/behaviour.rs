@@ -430,3 +430,39 @@ fn every_flag_of_the_table_is_some_monsters() {
     assert_eq!(used.count_ones(), 43);
     assert_eq!(used & is::RANGED, is::RANGED);
 }
+
+#[test]
+fn a_cell_that_two_want_goes_to_the_smaller_slot() {
+    let (mut world, _, slots) = scene(&[
+        (Monster::Ogre, (21, 18), Mode::Hunting),
+        (Monster::Ogre, (19, 18), Mode::Hunting),
+    ]);
+    paint(&mut world, (18, 17), (22, 17), Terrain::Wall);
+    paint(&mut world, (20, 17), (20, 17), Terrain::Floor);
+    paint(&mut world, (18, 19), (22, 19), Terrain::Wall);
+    let gate = world.state.cell(Pos::new(20, 18));
+    assert!(within(&mut world, 60, |w| w.state.actor_at(gate).is_some()));
+    assert_eq!(world.state.actor_at(gate), Some(slots[0]));
+}
+
+#[test]
+fn nothing_hurts_or_hunts_the_guarded() {
+    let (mut world, me, slots) = scene(&[(Monster::Ogre, (30, 16), Mode::Hunting)]);
+    let character = world.state.actor(me).character;
+    world.step(&[crate::game::state::Input::Disconnect { character }]);
+    assert!(!within(&mut world, 400, |w| w.state.actor(me).hp < 5_000));
+    world.step(&[crate::game::state::Input::Connect { character }]);
+    world.state.actor_mut(slots[0]).mode = Mode::Hunting;
+    assert!(within(&mut world, 400, |w| w.state.actor(me).hp < 5_000));
+}
+
+#[test]
+fn the_largest_zone_steps_too() {
+    let spec = crate::sim::ZoneSpec { width: 1_024, height: 1_024, ..super::spec(3, 10) };
+    let mut world = World::new(&spec);
+    world.join(1, Arrive::Up);
+    world.steps(12);
+    check_invariants(&world.state);
+    let known = world.state.players[&crate::model::CharacterId(1)].memory.iter().count();
+    assert!(known > 5 && world.state.derived.monsters > 500);
+}

@@ -55,6 +55,9 @@ fn a_crowded_tick_is_measured() {
         let at = |percent: usize| times[(times.len() - 1) * percent / 100] / 1_000;
         println!("{name:16} p50 {:6} us  p99 {:6} us  max {:6} us", at(50), at(99), at(100));
     }
+    let start = Instant::now();
+    let hashes = (0..20).map(|_| crate::sim::hash(&world.state)).fold(0, |a, b| a ^ b);
+    println!("hash             {:6} us each ({hashes})", start.elapsed().as_micros() / 20);
     let (monsters, players) = (world.state.derived.monsters, world.state.bodies().count());
     println!("{monsters} monsters, {players} players");
 }
