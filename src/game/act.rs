@@ -5,9 +5,7 @@ use super::catalog::terrain::flags;
 use super::catalog::{Effect, Kind, Note, Terrain};
 use super::items::{self, Outcome};
 use super::rng::Rng;
-use super::state::{
-    Arrive, Audience, Death, Destination, Event, Happening, Subject, ZoneKind, ZoneState,
-};
+use super::state::{Arrive, Audience, Death, Destination, Event, Happening, Subject, ZoneKind};
 use super::turn::{Turn, purpose};
 use crate::model::limits::{CHAT_BYTES_MAX, FLOORS};
 use crate::model::{Command, Direction, ZoneId};
@@ -329,16 +327,5 @@ impl Turn<'_> {
         self.note(told, Note::PrizeCarriedOut, who, Subject::Nobody, Some(prize), 1);
         self.depart(character, Destination::Store, Some(won));
         Outcome::Refused
-    }
-}
-
-impl ZoneState {
-    /// Whether a player stands on stairs.
-    #[must_use]
-    pub fn is_on_stairs(&self, slot: u16) -> bool {
-        let cell = self.actor(slot).cell;
-        self.terrain_has(cell, flags::STAIRS)
-            || (self.kind == ZoneKind::Arena
-                && (cell == self.cell(self.up) || cell == self.cell(self.down)))
     }
 }

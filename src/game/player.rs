@@ -192,7 +192,7 @@ impl Turn<'_> {
         let effects = sheet.effects.map(|left| if left == 0 { 0 } else { now + left });
         let slot = self.state.place(Actor {
             cell,
-            hp: sheet.hp.max(1),
+            hp: sheet.hp.clamp(1, sheet.hp_max.max(1)),
             hp_max: sheet.hp_max,
             ready_at: self.state.tick.0,
             effects,

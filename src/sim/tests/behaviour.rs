@@ -457,6 +457,15 @@ fn nothing_hurts_or_hunts_the_guarded() {
 }
 
 #[test]
+fn strangers_wander_in_while_somebody_is_there_and_not_without_end() {
+    let (mut world, me, _) = scene(&[]);
+    world.put(me, Pos::new(2, 16));
+    world.steps(12_000);
+    let monsters = world.state.derived.monsters;
+    assert!((1..=8).contains(&monsters), "{monsters}");
+}
+
+#[test]
 fn the_largest_zone_steps_too() {
     let spec = crate::sim::ZoneSpec { width: 1_024, height: 1_024, ..super::spec(3, 10) };
     let mut world = World::new(&spec);
