@@ -49,10 +49,6 @@ pub mod journal;
 #[cfg(feature = "server")]
 pub mod store;
 
-/// Sockets of server and client: QUIC, WebTransport, WebSocket, HTTP.
-#[cfg(feature = "network")]
-pub mod net;
-
 /// The browser client's files.
 pub mod web;
 
@@ -63,3 +59,7 @@ pub mod app;
 /// The command line.
 #[cfg(all(feature = "server", feature = "terminal"))]
 pub mod cli;
+
+/// Sockets of server and client: QUIC, WebTransport, WebSocket, HTTP.
+#[cfg(feature = "network")]
+pub mod net;

@@ -90,7 +90,9 @@ impl Server {
         let character = match alive {
             Some(character) => character,
             None => {
-                let body = json!({ "name": name });
+                // Names of guests are for accounts only.
+                let hero = name.strip_prefix("guest-").map(|tail| format!("rover-{tail}"));
+                let body = json!({ "name": hero.unwrap_or_else(|| name.clone()) });
                 self.ask("POST", "/api/characters", Some(&token), Some(&body)).await?
             }
         };

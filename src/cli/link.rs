@@ -50,7 +50,7 @@ pub struct Link {
 
 #[derive(Debug)]
 enum Sender {
-    Net(ClientLink),
+    Net(Box<ClientLink>),
     #[cfg(test)]
     Memory(mpsc::Sender<Bytes>),
 }
@@ -101,7 +101,8 @@ impl Connector {
                     .connect(transport, address)
                     .await
                     .with_context(|| format!("connecting to {address}"))?;
-                Ok(Link { sender: Sender::Net(connected.link), receiver: connected.messages })
+                let sender = Sender::Net(Box::new(connected.link));
+                Ok(Link { sender, receiver: connected.messages })
             }
             #[cfg(test)]
             Target::Memory { links, .. } => {

@@ -1,5 +1,6 @@
 //! The command line: one file or folder a subcommand, each with `Args` and `run`.
 
+pub mod bench;
 pub mod bots;
 pub mod content;
 pub mod dev;
@@ -37,6 +38,8 @@ enum What {
     Bots(bots::Args),
     /// Re-run zones from their journals.
     Replay(replay::Args),
+    /// Measure this build on this machine.
+    Bench(bench::Args),
 }
 
 /// The whole program: reads the arguments, does what they say, prints an error once.
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
         Some(What::Play(args)) => play::run(args),
         Some(What::Bots(args)) => bots::run_command(&args),
         Some(What::Replay(args)) => replay::run(&args),
+        Some(What::Bench(args)) => bench::run(args),
     };
     result.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));

@@ -90,8 +90,9 @@ impl Brain {
             self.way.clear();
         }
         match self.behaviour {
+            // More would only queue behind the turn that is under way.
+            _ if waiting > 1 => None,
             Behaviour::Walk => Some(self.wander(known)),
-            Behaviour::Play if waiting > 1 => None,
             Behaviour::Play => self.play(now, known, waiting == 0),
         }
     }

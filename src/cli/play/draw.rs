@@ -49,10 +49,10 @@ pub(super) fn draw(
         }
         None => panels::waiting(frame, upper, status),
     }
-    panels::log(frame, log, app, status);
+    panels::log(frame, log, app, known, status);
     match (&app.mode, known) {
         (Mode::Inventory { throw }, Some(known)) => {
-            panels::inventory(frame, map, app, known, *throw)
+            panels::inventory(frame, map, app, known, *throw);
         }
         (Mode::Item { slot }, Some(known)) => panels::item(frame, map, app, known, *slot),
         (Mode::Help, _) => panels::help(frame, upper),

@@ -1,5 +1,7 @@
 //! What keys do.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a key without a meaning does nothing")]
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::app::{Action, Aim, App, Errand, Mode, moved};

@@ -111,17 +111,28 @@ fn actor_line(app: &App, actor: &ActorView) -> Line<'static> {
 }
 
 /// The newest lines, with the line for chat or the target below.
-pub(super) fn log(frame: &mut Frame<'_>, area: Rect, app: &App, status: &Status) {
+pub(super) fn log(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    app: &App,
+    known: Option<&Knowledge<'_>>,
+    status: &Status,
+) {
     let rows = usize::from(area.height.saturating_sub(1));
     let prompt = match &app.mode {
         Mode::Chat { text } => Some(format!("say: {text}_")),
-        Mode::Target { aim, .. } => Some(match aim {
-            Aim::Look => "look: move the cursor, Tab next enemy, Enter walks, Esc".to_owned(),
-            Aim::Throw { .. } => "throw where? Tab next enemy, Enter throws, Esc".to_owned(),
-            Aim::UseAt { .. } => "aim where? Tab next enemy, Enter, Esc".to_owned(),
-        }),
-        _ if !status.connected => status.trouble.clone(),
-        _ => None,
+        Mode::Target { aim, cursor } => {
+            let hint = match aim {
+                Aim::Look => "Tab next enemy, Enter walks there, Esc",
+                Aim::Throw { .. } => "throw where? Tab next enemy, Enter throws, Esc",
+                Aim::UseAt { .. } => "aim where? Tab next enemy, Enter, Esc",
+            };
+            let seen = known.map(|known| app.describe(known, *cursor)).unwrap_or_default();
+            Some(format!("{seen} ({hint})"))
+        }
+        Mode::Walk | Mode::Inventory { .. } | Mode::Item { .. } | Mode::Help | Mode::Quit => {
+            status.trouble.clone().filter(|_| !status.connected)
+        }
     };
     let kept = rows.saturating_sub(usize::from(prompt.is_some()));
     let skip = app.log.len().saturating_sub(kept);

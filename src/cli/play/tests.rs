@@ -104,9 +104,9 @@ fn what_is_out_of_sight_is_dim() {
     cells.set(Pos::new(7, 6).index(40), Cell::new(0, 0, (0, 0), false));
     let known = Knowledge { legend: &app.legend, view: &view, cells: &cells };
     let terminal = screen(&app, Some(&known));
-    let brightness = |x, y| match terminal.backend().buffer()[(x, y)].fg {
-        Color::Rgb(r, g, b) => u32::from(r) + u32::from(g) + u32::from(b),
-        other => panic!("{other:?}"),
+    let brightness = |x, y| {
+        let Color::Rgb(r, g, b) = terminal.backend().buffer()[(x, y)].fg else { panic!("no RGB") };
+        u32::from(r) + u32::from(g) + u32::from(b)
     };
     assert!(brightness(5, 5) < brightness(8, 6), "behind the pillar");
 }
@@ -165,6 +165,22 @@ fn errands_go_on_until_something_happens() {
     view.me.pos = Pos::new(5, 5);
     let known = Knowledge { legend: &legend, view: &view, cells: &cells };
     assert_eq!(press(&mut app, &known, ">"), Some(Action::Give(Command::UseStairs)));
+}
+
+#[test]
+fn the_cursor_tells_what_is_there() {
+    let mut app = App::new(tables());
+    let legend = app.legend.clone();
+    let (view, cells) = scene();
+    let known = Knowledge { legend: &legend, view: &view, cells: &cells };
+    press(&mut app, &known, "v");
+    let shown = text(&screen(&app, Some(&known)));
+    assert!(shown.contains("You see a jackal (quick), the ground. (Tab"), "{shown}");
+    press(&mut app, &known, "jh");
+    let shown = text(&screen(&app, Some(&known)));
+    assert!(shown.contains("You see flames, the ground."), "{shown}");
+    press(&mut app, &known, "\n");
+    assert_eq!(app.errand, Some(Errand::To(Pos::new(10, 8))));
 }
 
 #[test]

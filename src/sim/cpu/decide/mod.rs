@@ -165,15 +165,16 @@ impl<'a> Mind<'a> {
         if self.mode == Mode::Fleeing || self.has(Effect::Terrified) {
             return self.flee(seen);
         }
-        if let Some(intent) = self.use_powers(seen) {
-            return intent;
-        }
         let too_near = seen.is_some_and(|p| p.pos.chebyshev(self.pos) <= 3);
         if self.is(is::KEEPS_DISTANCE)
             && too_near
+            && self.rng.chance(60)
             && let Some(step) = self.step_away()
         {
             return step;
+        }
+        if let Some(intent) = self.use_powers(seen) {
+            return intent;
         }
         if let Some(target) = self.foe_beside() {
             return Intent::Strike { target };
@@ -245,7 +246,9 @@ impl<'a> Mind<'a> {
     }
 
     fn hunt(&mut self, seen: Option<&'a Prey>) -> Intent {
-        let knows = self.now.wrapping_sub(self.noticed) <= KNOWS_TICKS;
+        // Burrowers feel the footsteps of their prey.
+        let fresh = self.now.wrapping_sub(self.noticed) <= KNOWS_TICKS;
+        let knows = fresh || self.is(is::BURROWS);
         if knows && let Some(step) = self.step_by_hunt_map() {
             return step;
         }

@@ -9,7 +9,7 @@ use crate::game::state::Mode;
 /// Cells that shots and spells carry.
 const RANGE: u16 = 12;
 /// Cells in which a comrade can be helped.
-const HELP_RANGE: u16 = 6;
+const HELP_RANGE: u16 = 8;
 
 impl<'a> Mind<'a> {
     /// A power that is ready and of use now.
