@@ -136,6 +136,11 @@ impl Config {
         Self::resolve(flags.clone(), raw)
     }
 
+    /// Reads the text of a configuration file and resolves it, without flags or environment.
+    pub fn from_text(text: &str) -> anyhow::Result<Self> {
+        Self::resolve(Flags::default(), toml::from_str(text)?)
+    }
+
     fn resolve(flags: Flags, raw: Raw) -> anyhow::Result<Self> {
         let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -221,11 +226,10 @@ fn read_file(path: &Path) -> anyhow::Result<Raw> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, Flags, Raw};
+    use super::{Config, Flags};
 
     fn resolve(text: &str) -> Result<Config, String> {
-        let raw: Raw = toml::from_str(text).map_err(|e| e.to_string())?;
-        Config::resolve(Flags::default(), raw).map_err(|e| format!("{e:#}"))
+        Config::from_text(text).map_err(|e| format!("{e:#}"))
     }
 
     #[test]

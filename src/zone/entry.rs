@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::seal::{seal, unseal};
 use crate::game::state::Input;
 use crate::model::{Tick, ZoneId};
 use crate::sim;
@@ -16,7 +17,7 @@ pub struct Entry {
     pub version: u32,
     /// Hash of the state before this tick, now and then.
     pub hash: Option<u64>,
-    /// The inputs, as [`Entry::inputs`] reads them.
+    /// The inputs, as [`Entry::inputs`] reads them, with a checksum.
     pub bytes: Vec<u8>,
 }
 
@@ -32,16 +33,13 @@ pub struct EntryError {
 
 impl Entry {
     pub(super) fn new(zone: ZoneId, tick: Tick, hash: Option<u64>, inputs: &[Input]) -> Self {
-        let bytes = postcard::to_stdvec(inputs).expect("inputs are plain data");
+        let bytes = seal(postcard::to_stdvec(inputs).expect("inputs are plain data"));
         Self { zone, tick, version: sim::VERSION, hash, bytes }
     }
 
     /// The inputs of the tick.
     pub fn inputs(&self) -> Result<Vec<Input>, EntryError> {
-        postcard::from_bytes(&self.bytes).map_err(|source| EntryError {
-            zone: self.zone,
-            tick: self.tick,
-            source,
-        })
+        let inputs = unseal(&self.bytes).and_then(postcard::from_bytes);
+        inputs.map_err(|source| EntryError { zone: self.zone, tick: self.tick, source })
     }
 }

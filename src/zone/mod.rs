@@ -8,6 +8,7 @@
 mod entry;
 mod from_wire;
 mod replay;
+mod seal;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::protocol::{ItemView, Place};
 use crate::sim::{self, Scratch, StepOutput, Visible};
 pub use entry::{Entry, EntryError};
 pub use replay::{Recording, RecordingError, ReplayError, Replayer, encode_snapshot};
+pub use seal::seal;
 use stream::Stream;
 use to_wire::Teller;
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, EntryError};
+use super::seal::{seal, unseal};
 use crate::game::state::ZoneState;
 use crate::model::{Tick, ZoneId};
 use crate::sim::{self, Scratch, StepOutput};
@@ -65,7 +66,8 @@ impl Replayer {
         if version != sim::VERSION {
             return Err(ReplayError::Version { zone, written: version, own: sim::VERSION });
         }
-        let state: ZoneState = postcard::from_bytes(bytes)
+        let state: ZoneState = unseal(bytes)
+            .and_then(postcard::from_bytes)
             .map_err(|source| ReplayError::Snapshot { zone, tick, source })?;
         Ok(Self::new(state))
     }
@@ -108,10 +110,10 @@ impl Replayer {
     }
 }
 
-/// Encodes a state as a snapshot.
+/// Encodes a state as a snapshot, with a checksum.
 #[must_use]
 pub fn encode_snapshot(state: &ZoneState) -> Vec<u8> {
-    postcard::to_stdvec(state).expect("a state is plain data")
+    seal(postcard::to_stdvec(state).expect("a state is plain data"))
 }
 
 /// All it takes to re-run a zone anywhere: a snapshot and the entries behind it.

@@ -67,6 +67,8 @@ struct Scripted {
     reader: FrameReader,
     number: u32,
     heading: u8,
+    /// Where it was at its last command.
+    stood: Pos,
     wants_keyframe: bool,
     /// Where actors were in the frame before, by id and generation.
     before: BTreeMap<(u16, u8), Pos>,
@@ -115,7 +117,7 @@ impl Stage {
         let bodies: Vec<u16> = state.players.values().map(|player| player.slot).collect();
         let mut turn = Turn { state, events: &mut Vec::new() };
         for slot in bodies.into_iter().filter(|&slot| slot != NO_ACTOR) {
-            let free = (0..1_000).find_map(|_| turn.free_cell_near(rng.below(cells), 0));
+            let free = (0..1_000).find_map(|_| turn.state.free_cell_near(rng.below(cells), 0));
             if let Some(cell) = free {
                 turn.relocate(slot, cell);
             }
@@ -138,6 +140,7 @@ impl Play {
                 reader: FrameReader::default(),
                 number: 0,
                 heading: Rng::new(stage.seed, 0, character.0).below(8) as u8,
+                stood: Pos::default(),
                 wants_keyframe: false,
                 before: BTreeMap::new(),
             })
@@ -194,19 +197,27 @@ impl Play {
 }
 
 impl Scripted {
-    /// Walks on, turns now and then, looks about and waits.
+    /// Walks on, turns where it is stuck and around whoever stands in the way, now and then looks
+    /// about and waits. It fights nobody, so that all monsters last.
     fn decide(&mut self, mut rng: Rng) -> Command {
+        let Some(view) = self.reader.view() else { return Command::Rest };
+        let stuck = self.stood == view.me.pos;
+        self.stood = view.me.pos;
         match rng.below(100) {
-            0..=3 => Command::Search,
-            4..=6 => Command::Rest,
-            7..=8 => Command::PickUp,
-            chance => {
-                if chance < 30 {
-                    self.heading = rng.below(8) as u8;
-                }
-                Command::Move(Direction::ALL[usize::from(self.heading)])
+            0..=1 => return Command::Search,
+            2..=4 => return Command::Rest,
+            5..=6 => return Command::PickUp,
+            chance if stuck || chance < 15 => self.heading = rng.below(8) as u8,
+            _ => {}
+        }
+        for turn in 0..8 {
+            let heading = Direction::ALL[usize::from(self.heading + turn) % 8];
+            let next = view.me.pos.step(heading, view.place.width, view.place.height);
+            if next.is_some_and(|next| view.actors.iter().all(|actor| actor.pos != next)) {
+                return Command::Move(heading);
             }
         }
+        Command::Rest
     }
 
     fn handle_frame(&mut self, message: &[u8], shown: &mut Shown) {

@@ -60,18 +60,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let monsters_at_start = monsters(&start);
     let mut play = Play::new(&args.stage, start.clone());
     let mut entries = Vec::new();
-    let mut whole = Vec::new();
+    let (mut whole, mut beginnings) = (Vec::new(), Vec::new());
     let mut shown = Shown::default();
     for tick in 0..args.warm_up + args.ticks {
         play.speak();
         let begun = Instant::now();
         let entry = play.zone.begin_tick();
+        let entered = begun.elapsed();
         play.zone.finish_tick();
         let time = begun.elapsed();
         let now = play.deliver(&entry);
         entries.push(entry);
         if tick >= args.warm_up {
             whole.push(time);
+            beginnings.push(entered);
             shown.add(&now);
         }
     }
@@ -81,14 +83,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         "the second run of the same inputs came to another state"
     );
     let divisors = (f64::from(args.stage.width) * f64::from(args.stage.height), monsters_at_start);
-    let mut rows = vec![row("whole tick", whole.clone(), divisors)];
+    let mut rows = vec![
+        row("whole tick", whole.clone(), divisors),
+        row("  entry and hash", beginnings.clone(), divisors),
+    ];
     for (kernel, times) in &kernels {
         rows.push(row(&format!("  {kernel:?}"), times.clone(), divisors));
     }
-    let steps: Vec<Duration> =
-        (0..whole.len()).map(|i| kernels.values().map(|times| times[i]).sum()).collect();
-    let rest = whole.iter().zip(&steps).map(|(w, s)| w.saturating_sub(*s)).collect();
-    rows.push(row("  frames, entry, hash", rest, divisors));
+    let rest = |i: usize| {
+        let step: Duration = kernels.values().map(|times| times[i]).sum();
+        whole[i].saturating_sub(beginnings[i]).saturating_sub(step)
+    };
+    rows.push(row("  frames", (0..whole.len()).map(rest).collect(), divisors));
     let frames = shown.frames.max(1) as f64;
     let figures = Figures {
         width: args.stage.width,

@@ -14,7 +14,7 @@ use decoders::{DECODERS, Decoder};
 use undercroft::game::rng::Rng;
 
 /// Mutations of each file.
-const MUTATIONS: u32 = 5_000;
+const MUTATIONS: u32 = 2_000;
 /// A decoder holds at most this much at a time, whatever it is given. The largest honest need is
 /// the map of a zone of 1024 by 1024 cells.
 const BYTES_HELD_MAX: usize = 16 << 20;

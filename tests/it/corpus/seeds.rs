@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
+use super::decoders::{HERO, NOW, floor, tokens};
 use undercroft::game::item::{Item, ItemKind};
 use undercroft::game::state::{Arrive, DepartureKey, EFFECTS, Input, Sheet};
-use undercroft::model::{Cell, CharacterId, Command, Direction, Pos, SessionId, Tick, ZoneId};
+use undercroft::model::{
+    AccountId, Cell, CharacterId, Command, Direction, Pos, SessionId, Tick, ZoneId,
+};
 use undercroft::protocol::bus::{Bundle, FromZone, ToZone};
 use undercroft::protocol::frame::{self, encode};
 use undercroft::protocol::{
     ActorView, ClientMessage, CloseReason, EffectView, Event, ItemView, Place, ServerMessage,
     VERSION, View, Who,
 };
+use undercroft::services::{Claims, Kind};
+use undercroft::sim;
+use undercroft::zone::{Recording, encode_snapshot};
 
 /// Target, file name and content; names that begin with `bad_` are refused.
 pub(super) fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
@@ -23,6 +29,12 @@ pub(super) fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     add("frame", frames());
     add("bus", bus_messages());
     add("journal_entry", journal_entries());
+    add("snapshot", snapshots());
+    add("recording", recordings());
+    add("play", plays());
+    add("token", issued_tokens());
+    add("name", names());
+    add("config", configs());
     all
 }
 
@@ -317,5 +329,125 @@ fn journal_entries() -> Vec<(&'static str, Vec<u8>)> {
         ("comings_and_goings", encoded(&comings)),
         ("bad_empty", Vec::new()),
         ("bad_length", vec![0xff, 0xff, 0xff, 0xff, 0x0f, 1]),
+    ]
+}
+
+fn snapshots() -> Vec<(&'static str, Vec<u8>)> {
+    let state = floor();
+    let encoded = encode_snapshot(&state);
+    vec![("bad_cut", encoded[..600].to_vec()), ("floor", encoded), ("bad_empty", Vec::new())]
+}
+
+fn recordings() -> Vec<(&'static str, Vec<u8>)> {
+    let state = floor();
+    let recording = Recording {
+        zone: state.zone,
+        tick: state.tick,
+        version: sim::VERSION,
+        snapshot: encode_snapshot(&state),
+        entries: Vec::new(),
+    };
+    let other = Recording { version: sim::VERSION + 1, snapshot: Vec::new(), ..recording.clone() };
+    vec![
+        ("floor", recording.encode()),
+        ("bad_version", other.encode()),
+        ("bad_foreign", b"undercroft-recording-2\n".to_vec()),
+    ]
+}
+
+/// Every command where the hero of [`floor`] stands, and at cells that are not there.
+fn plays() -> Vec<(&'static str, Vec<u8>)> {
+    let said = |messages: &[ClientMessage]| {
+        let encoded = messages.iter().map(ClientMessage::encode);
+        let framed = encoded.map(|m| [&(m.len() as u16).to_le_bytes()[..], &m].concat());
+        framed.collect::<Vec<_>>().concat()
+    };
+    let one_each = |commands: Vec<Command>| {
+        let inputs: Vec<ClientMessage> = (1..)
+            .zip(commands)
+            .map(|(first, command)| ClientMessage::Input {
+                last_frame: first,
+                keyframe: first == 5,
+                first,
+                commands: vec![command],
+            })
+            .collect();
+        said(&inputs)
+    };
+    let state = floor();
+    let hero = &state.players[&HERO];
+    let cell = state.actors[usize::from(hero.slot)].cell as u16;
+    let here = Pos::new(cell % state.width, cell / state.width);
+    let far = [Pos::new(31, 31), Pos::new(32, 0), Pos::new(0, 1_023), Pos::new(1_023, 1_023), here];
+    let slots = 0..26;
+    let at = |command: fn(u8, Pos) -> Command| {
+        slots.clone().map(|slot| command(slot, far[usize::from(slot) % 5])).collect()
+    };
+    let rounds = Direction::ALL.iter().cycle().take(40).map(|&d| Command::Move(d));
+    let backwards = ClientMessage::Input {
+        last_frame: u32::MAX,
+        keyframe: true,
+        first: u32::MAX,
+        commands: vec![Command::Rest; 3],
+    };
+    vec![
+        ("every_command", one_each(every_command())),
+        ("rounds", one_each(rounds.collect())),
+        ("throw_all", one_each(at(|slot, target| Command::Throw { slot, target }))),
+        ("point_all", one_each(at(|slot, target| Command::UseAt { slot, target }))),
+        ("use_all", one_each((0..26).map(|slot| Command::Use { slot }).collect())),
+        ("drop_all", one_each((0..26).map(|slot| Command::Drop { slot }).collect())),
+        ("last_number", said(&[backwards.clone(), backwards])),
+        ("bad_message", vec![1, 0, 99]),
+    ]
+}
+
+fn issued_tokens() -> Vec<(&'static str, Vec<u8>)> {
+    let claims =
+        |kind, expires| Claims { account: AccountId(u64::MAX), issued: NOW - 60, expires, kind };
+    let session = Kind::Session { session: SessionId(5), character: CharacterId(12) };
+    let issue = |claims: &Claims| tokens().issue(claims).into_bytes();
+    let access = issue(&claims(Kind::Access, NOW + 60));
+    let mut forged = access.clone();
+    let last = forged.len() - 9;
+    forged[last] ^= 1;
+    vec![
+        ("access", access),
+        ("session", issue(&claims(session, NOW + 60))),
+        ("bad_expired", issue(&claims(Kind::Access, NOW))),
+        ("bad_forged", forged),
+        ("bad_dots", b"..".to_vec()),
+        ("bad_none", b"eyJhbGciOiJub25lIn0.e30.".to_vec()),
+    ]
+}
+
+fn names() -> Vec<(&'static str, Vec<u8>)> {
+    let text = |name, text: &str| (name, text.as_bytes().to_vec());
+    vec![
+        text("latin", "Ada Lovelace-9"),
+        text("greek", "\u{391}\u{3b4}\u{3b1}"),
+        text("bad_mixed", "Ad\u{430}"),
+        text("bad_control", "Ada\u{7}"),
+        text("bad_direction", "\u{202e}Ada"),
+        text("bad_guest", "Guest-1"),
+        text("bad_long", "abcdefghijklmnopq"),
+        text("bad_empty", ""),
+    ]
+}
+
+fn configs() -> Vec<(&'static str, Vec<u8>)> {
+    let text = |name, text: &str| (name, text.as_bytes().to_vec());
+    vec![
+        text("empty", ""),
+        text(
+            "some",
+            "# a server\ndata = \"/srv/undercroft\"\nweb = \"127.0.0.1:8080\"\n\
+             quic = \"[::]:7778\"\nticks_per_second = 30\nzone_width = 256\n\
+             synchronous = \"normal\"\nlog = \"debug\"\n",
+        ),
+        text("bad_key", "tick_rate = 3\n"),
+        text("bad_value", "ticks_per_second = 31\n"),
+        text("bad_type", "zone_width = \"wide\"\n"),
+        text("bad_huge", "snapshot_seconds = 99999999999999999999\n"),
     ]
 }
