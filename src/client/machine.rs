@@ -64,7 +64,9 @@ const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// A command that no frame covers after so long is sent again; the zone ignores what it has.
 const RESEND_AFTER: Duration = Duration::from_secs(1);
 const KEYFRAME_PATIENCE: Duration = Duration::from_millis(250);
-const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// Frames come every tick and pongs every other second, so this is a connection that is gone: QUIC does
+/// not notice by itself when a server dies.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 const JOIN_MAX: Duration = Duration::from_secs(10);
 /// Events kept until taken; the oldest go first.
 const EVENTS_MAX: usize = 512;
@@ -318,7 +320,7 @@ impl Client {
         }
         self.stats.welcomes += 1;
         self.stats.resumes += u64::from(self.session.is_some());
-        match self.outbox.resume(last_command, self.known_before) {
+        match self.outbox.resume(now, last_command, self.known_before) {
             Resumed::Onward { arrived } => self.stats.acknowledged += arrived as u64,
             Resumed::Rollback => self.stats.rollbacks += 1,
         }
@@ -355,7 +357,9 @@ impl Client {
                     self.stats.late_frames += 1;
                 }
                 if applied.keyframe && self.state == State::Playing {
-                    // Until the server knows that it arrived it has nothing to build on.
+                    // Until the server knows that it arrived it has nothing to build on. Commands
+                    // sent while a character changed zones have reached neither.
+                    self.outbox.rewind();
                     self.send_input(now);
                 }
             }
@@ -382,7 +386,7 @@ impl Client {
             Samples::note(&mut self.samples.frame_intervals, interval);
         }
         let last = self.reader.view().map_or(0, |view| view.last_command);
-        for given in self.outbox.acknowledge(last) {
+        for given in self.outbox.acknowledge(now, last) {
             self.stats.acknowledged += 1;
             Samples::note(&mut self.samples.command_to_frame, now.saturating_sub(given));
         }

@@ -24,7 +24,8 @@ pub(super) struct Outbox {
     acknowledged: u32,
     /// How many of `waiting`, from the back, this connection has not sent.
     unsent: usize,
-    sent_at: Duration,
+    /// When the oldest waiting command was sent, or the one before it acknowledged.
+    progress_at: Duration,
 }
 
 /// Commands kept; more are refused. All of them fit one message.
@@ -65,17 +66,24 @@ impl Outbox {
     }
 
     /// Forgets commands up to `last`; returns when each of them was given.
-    pub(super) fn acknowledge(&mut self, last: u32) -> impl Iterator<Item = Duration> + '_ {
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Duration,
+        last: u32,
+    ) -> impl Iterator<Item = Duration> + '_ {
         self.acknowledged = self.acknowledged.max(last);
         let oldest = self.next - self.waiting.len() as u32;
         let count = last.saturating_add(1).saturating_sub(oldest) as usize;
         let count = count.min(self.waiting.len());
+        if count > 0 {
+            self.progress_at = now;
+        }
         self.unsent = self.unsent.min(self.waiting.len() - count);
         self.waiting.drain(..count).map(|w| w.at)
     }
 
     /// Goes on as a Welcome says. `known` is what frames of earlier connections acknowledged.
-    pub(super) fn resume(&mut self, last: u32, known: u32) -> Resumed {
+    pub(super) fn resume(&mut self, now: Duration, last: u32, known: u32) -> Resumed {
         let first = self.next == 0;
         if !first && last < known {
             self.waiting.clear();
@@ -84,7 +92,7 @@ impl Outbox {
             self.acknowledged = last;
             return Resumed::Rollback;
         }
-        let arrived = self.acknowledge(last).count();
+        let arrived = self.acknowledge(now, last).count();
         // A frame may have overtaken the Welcome, so `acknowledged` may be ahead of `last`.
         self.next = self.next.max(self.acknowledged.saturating_add(1));
         self.unsent = self.waiting.len();
@@ -98,7 +106,7 @@ impl Outbox {
 
     /// When the oldest waiting command is to be sent again for want of an answer.
     pub(super) fn resend_at(&self, patience: Duration) -> Option<Duration> {
-        (self.waiting.len() > self.unsent).then(|| self.sent_at + patience)
+        (self.waiting.len() > self.unsent).then(|| self.progress_at + patience)
     }
 
     pub(super) fn has_unsent(&self) -> bool {
@@ -109,8 +117,9 @@ impl Outbox {
     pub(super) fn take_unsent(&mut self, now: Duration) -> (u32, Vec<Command>) {
         let from = self.waiting.len() - self.unsent;
         let first = self.next - self.unsent as u32;
-        if self.unsent > 0 {
-            self.sent_at = now;
+        // Also a second time: the wait for an answer begins anew.
+        if from == 0 {
+            self.progress_at = now;
         }
         self.unsent = 0;
         (first, self.waiting.range(from..).map(|w| w.command.clone()).collect())

@@ -2,11 +2,10 @@
 
 use super::catalog::items::{Category, special};
 use super::catalog::terrain::flags;
-use super::catalog::{Effect, Kind, Note};
+use super::catalog::{Effect, Kind, Note, Terrain};
 use super::items::{self, Outcome};
-use super::state::{
-    Arrive, Audience, Death, Destination, Event, Happening, Subject, ZoneKind, ZoneState,
-};
+use super::rng::Rng;
+use super::state::{Arrive, Audience, Death, Destination, Event, Happening, Subject, ZoneKind};
 use super::turn::{Turn, purpose};
 use crate::model::limits::{CHAT_BYTES_MAX, FLOORS};
 use crate::model::{Command, Direction, ZoneId};
@@ -17,6 +16,8 @@ const SOFT_TURN: u32 = 4;
 /// Cells around that a search covers, and the chance in a hundred to find each secret.
 const SEARCH_RADIUS: u16 = 7;
 const SEARCH_CHANCE: u32 = 40;
+/// Chance in a hundred to find a secret by walking past it.
+const STUMBLE_CHANCE: u32 = 12;
 /// Chance in a hundred per turn to tear free.
 const STRUGGLE_CHANCE: u32 = 25;
 
@@ -59,28 +60,23 @@ impl Turn<'_> {
 
     /// The commands that take no time and wait for no turn; whether it was one.
     pub fn act_at_once(&mut self, slot: Option<u16>, name: &str, command: &Command) -> bool {
-        match command {
-            Command::Chat { text } => {
-                let mut text = text.clone();
-                text.retain(|c| !c.is_control());
-                if text.len() <= CHAT_BYTES_MAX && !text.trim().is_empty() {
-                    let what = Happening::Chat { from: name.to_owned(), text };
-                    self.events.push(Event { audience: Audience::All, what });
-                }
-                true
+        if let Command::Chat { text } = command {
+            let mut text = text.clone();
+            text.retain(|c| !c.is_control());
+            if text.len() <= CHAT_BYTES_MAX && !text.trim().is_empty() {
+                let what = Happening::Chat { from: name.to_owned(), text };
+                self.events.push(Event { audience: Audience::All, what });
             }
-            Command::Sneak { on } => {
-                let Some(slot) = slot else { return true };
-                let Some(player) = self.state.player_mut(slot) else { return true };
-                if player.sneaking != *on {
-                    player.sneaking = *on;
-                    let code = if *on { Note::SneakOn } else { Note::SneakOff };
-                    self.tell(slot, code, None, 0);
-                }
-                true
-            }
-            _ => false,
+            return true;
         }
+        let Command::Sneak { on } = *command else { return false };
+        let Some(slot) = slot else { return true };
+        let Some(player) = self.state.player_mut(slot) else { return true };
+        if player.sneaking != on {
+            player.sneaking = on;
+            self.tell(slot, if on { Note::SneakOn } else { Note::SneakOff }, None, 0);
+        }
+        true
     }
 
     fn rest(&mut self, slot: u16) -> Outcome {
@@ -110,13 +106,18 @@ impl Turn<'_> {
                 && self.state.has_line(cell, at)
                 && (near || rng.chance(SEARCH_CHANCE))
             {
-                self.uncover(at);
-                let door = self.state.terrain[at as usize] == super::catalog::Terrain::Door;
-                let code = if door { Note::FindsSecretDoor } else { Note::FindsTrap };
-                self.report(slot, code, Subject::Nobody, 0);
+                self.find(slot, at);
             }
         }
         Outcome::Spent { ticks: u64::from(TURN) * 3 }
+    }
+
+    /// A player finds a secret.
+    fn find(&mut self, slot: u16, cell: u32) {
+        self.uncover(cell);
+        let door = self.state.terrain[cell as usize] == Terrain::Door;
+        let code = if door { Note::FindsSecretDoor } else { Note::FindsTrap };
+        self.report(slot, code, Subject::Nobody, 0);
     }
 
     /// Shows a secret for what it is.
@@ -163,6 +164,7 @@ impl Turn<'_> {
             return Outcome::Spent { ticks: self.state.blow_ticks(slot) };
         }
         self.relocate(slot, to);
+        self.stumble_upon(slot, to, &mut rng);
         let lunges = attack & special::LUNGES != 0;
         if lunges && let Some(ahead) = self.foe_ahead(slot, from, to, 2) {
             self.lunge(slot, ahead);
@@ -178,6 +180,16 @@ impl Turn<'_> {
         }
         let sneaks = self.state.player(slot).is_some_and(|p| p.sneaking);
         Outcome::Spent { ticks: self.state.pace(slot, if sneaks { SOFT_TURN } else { TURN }) }
+    }
+
+    /// Whoever walks past a secret may find it.
+    fn stumble_upon(&mut self, slot: u16, cell: u32, rng: &mut Rng) {
+        for direction in Direction::ALL {
+            let Some(at) = self.state.neighbour(cell, direction) else { continue };
+            if self.state.terrain_has(at, flags::SECRET) && rng.chance(STUMBLE_CHANCE) {
+                self.find(slot, at);
+            }
+        }
     }
 
     /// The first actor on the line through two cells, not beside the first, if it is a foe that
@@ -248,12 +260,9 @@ impl Turn<'_> {
 
     fn use_stairs(&mut self, slot: u16) -> Outcome {
         let cell = self.state.actor(slot).cell;
-        let down = match self.stairs_at(cell) {
-            Some(down) => down,
-            None => {
-                self.tell(slot, Note::NoStairs, None, 0);
-                return Outcome::Refused;
-            }
+        let Some(down) = self.stairs_at(cell) else {
+            self.tell(slot, Note::NoStairs, None, 0);
+            return Outcome::Refused;
         };
         let Some(character) = self.state.player_of(slot) else { return Outcome::Refused };
         if self.state.is_affected(slot, Effect::Held) {
@@ -291,11 +300,8 @@ impl Turn<'_> {
             return (cell == state.cell(state.up) || cell == state.cell(state.down))
                 .then_some(false);
         }
-        match state.terrain[cell as usize] {
-            super::catalog::Terrain::StairsDown => Some(true),
-            super::catalog::Terrain::StairsUp => Some(false),
-            _ => None,
-        }
+        let terrain = state.terrain[cell as usize];
+        terrain.has(flags::STAIRS).then_some(terrain == Terrain::StairsDown)
     }
 
     /// Out of the dungeon: only with the heart of the deep, and then the run is won.
@@ -321,16 +327,5 @@ impl Turn<'_> {
         self.note(told, Note::PrizeCarriedOut, who, Subject::Nobody, Some(prize), 1);
         self.depart(character, Destination::Store, Some(won));
         Outcome::Refused
-    }
-}
-
-impl ZoneState {
-    /// Whether a player stands on stairs.
-    #[must_use]
-    pub fn is_on_stairs(&self, slot: u16) -> bool {
-        let cell = self.actor(slot).cell;
-        self.terrain_has(cell, flags::STAIRS)
-            || (self.kind == ZoneKind::Arena
-                && (cell == self.cell(self.up) || cell == self.cell(self.down)))
     }
 }

@@ -6,7 +6,7 @@ use super::catalog::{Effect, Flash, Gas, Kind, Note};
 use super::item::Item;
 use super::items;
 use super::rng::Rng;
-use super::state::{Audience, Cause, Mode, Subject, ZoneState};
+use super::state::{Audience, Cause, Mode, Subject, ZoneKind, ZoneState};
 use super::turn::{Turn, purpose};
 use crate::model::limits::NO_ACTOR;
 
@@ -343,6 +343,13 @@ impl Turn<'_> {
         let cell = self.state.actor(slot).cell;
         let who = self.state.subject(slot);
         self.note(Audience::Sight(cell), Note::Killed, who, source, None, 0);
+        if let (Some(character), Subject::Actor { .. }) = (self.state.player_of(slot), source) {
+            // Its own sight ends with it.
+            self.note(Audience::One(character), Note::Killed, who, source, None, 0);
+        }
+        if self.state.kind == ZoneKind::Arena && matches!(source, Subject::Actor { kind: 0, .. }) {
+            self.note(Audience::All, Note::ArenaWins, source, who, None, 0);
+        }
         self.burst(Flash::Death, cell, 1);
         self.reward(slot, source, cell, 20);
         self.bury(slot, how);

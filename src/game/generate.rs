@@ -1,6 +1,6 @@
 //! Makes a zone: its floor plan, who lives there, and what lies about.
 
-use super::catalog::items::Kind;
+use super::catalog::items::{Category, Kind};
 use super::catalog::monsters::{MONSTERS, Monster, flags as is};
 use super::catalog::terrain::flags;
 use super::derive;
@@ -132,7 +132,10 @@ fn lay_out(turn: &mut Turn<'_>, plan: &FloorPlan, rng: &mut Rng) {
     let shares = (turn.state.area() / (96 * 64)).clamp(1, 16);
     for _ in 0..shares {
         for item in loot::floor_loot(rng, depth) {
-            if let Some(&cell) = rng.pick(&floor) {
+            // The prize lies on the altar of the last floor, once.
+            if item.kind.row().category != Category::Prize
+                && let Some(&cell) = rng.pick(&floor)
+            {
                 put(turn, cell, item);
             }
         }

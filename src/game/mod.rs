@@ -21,3 +21,6 @@ pub mod rng;
 pub mod spells;
 pub mod state;
 pub mod turn;
+
+#[cfg(test)]
+mod tests;

@@ -238,28 +238,23 @@ impl Turn<'_> {
         let trap = if terrain.has(flags::SECRET) { terrain.row().trodden } else { terrain };
         self.set_terrain(cell, trap);
         self.report(slot, Note::TrapSprings, Subject::Nobody, 0);
-        match trap {
-            Terrain::PoisonTrap => {
-                self.note_at(cell, Note::CausticTrap);
-                self.add_gas(Gas::Poison, cell, 1_000);
+        if trap == Terrain::PoisonTrap {
+            self.note_at(cell, Note::CausticTrap);
+            self.add_gas(Gas::Poison, cell, 1_000);
+        } else if trap == Terrain::ConfusionTrap {
+            self.note_at(cell, Note::ConfusionTrap);
+            self.add_gas(Gas::Confusion, cell, 800);
+        } else if trap == Terrain::FireTrap {
+            self.note_at(cell, Note::FireTrap);
+            for at in self.state.around(cell, 1) {
+                self.ignite(at);
             }
-            Terrain::ConfusionTrap => {
-                self.note_at(cell, Note::ConfusionTrap);
-                self.add_gas(Gas::Confusion, cell, 800);
-            }
-            Terrain::FireTrap => {
-                self.note_at(cell, Note::FireTrap);
-                for at in self.state.around(cell, 1) {
-                    self.ignite(at);
-                }
-                self.catch_fire(slot);
-            }
-            _ => {
-                self.note_at(cell, Note::AlarmTrap);
-                let heard = Audience::All;
-                self.note(heard, Note::AlarmHeard, Subject::Nobody, Subject::Nobody, None, 0);
-                self.make_noise(cell, 60);
-            }
+            self.catch_fire(slot);
+        } else {
+            self.note_at(cell, Note::AlarmTrap);
+            let heard = Audience::All;
+            self.note(heard, Note::AlarmHeard, Subject::Nobody, Subject::Nobody, None, 0);
+            self.make_noise(cell, 60);
         }
         self.make_noise(cell, 6);
     }

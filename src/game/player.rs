@@ -10,7 +10,7 @@ use super::state::{
     Subject, ZoneKind, ZoneState,
 };
 use super::turn::Turn;
-use crate::model::limits::NO_ACTOR;
+use crate::model::limits::{NO_ACTOR, TICKS_PER_SECOND_DEFAULT};
 use crate::model::{CellMap, CharacterId, Tick, ZoneId};
 
 /// Ticks that a character stays, guarded, when its connection is away.
@@ -26,8 +26,8 @@ const HEALTH: (i32, i32) = (40, 6);
 const STRENGTH: u8 = 12;
 /// Arrivals are remembered for so many ticks; a peer resends within seconds.
 const ARRIVALS_TICKS: u64 = 1_000_000;
-/// Characters whose memory of the floor is kept after they leave.
-const REMEMBERED_MAX: usize = 64;
+/// Bytes of memory of the floor kept for characters that have left; one is always kept.
+const REMEMBERED_BYTES_MAX: usize = 512 * 1024;
 
 /// Cells at which sleepers may notice somebody who walks upright.
 const STEALTH: u16 = 14;
@@ -162,6 +162,16 @@ impl Turn<'_> {
         self.tell(slot, if deeper { Note::DeepestYet } else { Note::Welcome }, None, depth);
     }
 
+    /// Keeps what a character has seen for when it comes back, as far as there is room.
+    fn remember(&mut self, character: CharacterId, memory: CellMap) {
+        let remembered = &mut self.state.remembered;
+        remembered.push((character, memory));
+        let mut bytes: usize = remembered.iter().map(|(_, memory)| memory.heap_bytes()).sum();
+        while bytes > REMEMBERED_BYTES_MAX && remembered.len() > 1 {
+            bytes -= remembered.remove(0).1.heap_bytes();
+        }
+    }
+
     /// What a character had seen when it was here last.
     fn recall(&mut self, character: CharacterId) -> CellMap {
         let remembered = &mut self.state.remembered;
@@ -182,7 +192,7 @@ impl Turn<'_> {
         let effects = sheet.effects.map(|left| if left == 0 { 0 } else { now + left });
         let slot = self.state.place(Actor {
             cell,
-            hp: sheet.hp.max(1),
+            hp: sheet.hp.clamp(1, sheet.hp_max.max(1)),
             hp_max: sheet.hp_max,
             ready_at: self.state.tick.0,
             effects,
@@ -209,10 +219,7 @@ impl Turn<'_> {
         }
         items::rest_clocks(&mut player.sheet, self.state.tick.0);
         player.sheet.version += 1;
-        if self.state.remembered.len() >= REMEMBERED_MAX {
-            self.state.remembered.remove(0);
-        }
-        self.state.remembered.push((character, player.memory));
+        self.remember(character, player.memory);
         let key = DepartureKey { zone: self.state.zone, tick: self.state.tick, character };
         self.state.departures.push(Departure { key, to, sheet: player.sheet, death });
     }
@@ -345,7 +352,13 @@ impl Turn<'_> {
             (sheet.weapon, sheet.armor) = (None, None);
             sheet.deaths += 1;
         }
+        let scattered = !belongings.is_empty();
         self.tell(slot, Note::YouDie, None, i32::from(depth));
+        if scattered {
+            self.tell(slot, Note::ItemsScatter, None, 0);
+        }
+        let seconds = RESPAWN_TICKS / u64::from(TICKS_PER_SECOND_DEFAULT);
+        self.tell(slot, Note::RespawnSoon, None, seconds as i32);
         self.state.remove(slot);
         for item in belongings {
             self.drop_item(cell, item);

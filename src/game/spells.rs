@@ -73,10 +73,24 @@ impl Turn<'_> {
                 self.spin_webs(to);
                 self.affect(target, Effect::Held, 40);
             }
-            Spell::Slow => self.bewitch(slot, target, Effect::Slowed, 200),
-            Spell::Discord => self.bewitch(slot, target, Effect::Discordant, 100),
-            Spell::Haste => self.bewitch(slot, target, Effect::Hasted, 200),
-            Spell::Shield => self.bewitch(slot, target, Effect::Shielded, 200),
+            Spell::Slow => {
+                self.bewitch((slot, target), (Flash::Slow, Note::CastsSlow), Effect::Slowed, 200);
+            }
+            Spell::Discord => self.bewitch(
+                (slot, target),
+                (Flash::Discord, Note::CastsDiscord),
+                Effect::Discordant,
+                100,
+            ),
+            Spell::Haste => {
+                self.bewitch((slot, target), (Flash::Haste, Note::CastsHaste), Effect::Hasted, 200);
+            }
+            Spell::Shield => self.bewitch(
+                (slot, target),
+                (Flash::Shield, Note::CastsShield),
+                Effect::Shielded,
+                200,
+            ),
             Spell::Heal => {
                 self.bolt(Flash::Heal, from, to);
                 let amount = self.state.actor(target).hp_max / 3;
@@ -124,14 +138,14 @@ impl Turn<'_> {
         }
     }
 
-    fn bewitch(&mut self, slot: u16, target: u16, effect: Effect, ticks: u32) {
+    fn bewitch(
+        &mut self,
+        (slot, target): (u16, u16),
+        (look, code): (Flash, Note),
+        effect: Effect,
+        ticks: u32,
+    ) {
         let (from, to) = (self.state.actor(slot).cell, self.state.actor(target).cell);
-        let (look, code) = match effect {
-            Effect::Slowed => (Flash::Slow, Note::CastsSlow),
-            Effect::Discordant => (Flash::Discord, Note::CastsDiscord),
-            Effect::Hasted => (Flash::Haste, Note::CastsHaste),
-            _ => (Flash::Shield, Note::CastsShield),
-        };
         let other = self.state.subject(target);
         self.bolt(look, from, to);
         self.report(slot, code, other, 0);

@@ -367,7 +367,7 @@ pub enum Input {
     Leave {
         character: CharacterId,
     },
-    /// A command; numbers up to the character's `last_command` are ignored.
+    /// A command; only the number after the character's `last_command` counts.
     Command {
         character: CharacterId,
         number: u32,

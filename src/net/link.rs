@@ -1,6 +1,7 @@
 //! The sending half of a QUIC or WebTransport connection.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use web_transport_quinn::{Session, SessionError, quinn::SendDatagramError};
 
-use super::pump::Closing;
+use super::pump::{Closing, Line};
 use crate::protocol::CloseReason;
 
 /// Messages that may wait for the control stream of one connection.
@@ -27,23 +28,28 @@ pub enum LinkError {
 /// closes when its last link is dropped.
 #[derive(Clone)]
 pub struct Link {
-    session: Session,
+    line: Arc<Line>,
     outbox: mpsc::Sender<Bytes>,
-    closing: Arc<Closing>,
 }
 
 impl Link {
     /// The link, and the two ends that its [`super::pump::Pump`] takes.
-    pub(super) fn new(session: Session) -> (Self, mpsc::Receiver<Bytes>, Arc<Closing>) {
+    pub(super) fn new(session: Session) -> (Self, Arc<Line>, mpsc::Receiver<Bytes>) {
         let (outbox, queue) = mpsc::channel(OUTBOX_MESSAGES_MAX);
-        let closing = Arc::new(Closing::default());
-        (Self { session, outbox, closing: Arc::clone(&closing) }, queue, closing)
+        let line = Arc::new(Line { session, closing: Closing::default() });
+        (Self { line: Arc::clone(&line), outbox }, line, queue)
+    }
+
+    /// The peer's address now: a player may change networks.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.line.session.remote_address()
     }
 
     /// Sends one message as a datagram that may get lost. A message too large for the path, or for
     /// a peer without datagrams, goes on the stream. Too many unsent datagrams push the oldest out.
     pub fn send_datagram(&self, message: Bytes) -> Result<(), LinkError> {
-        match self.session.send_datagram(message.clone()) {
+        match self.line.session.send_datagram(message.clone()) {
             Ok(()) => Ok(()),
             Err(SessionError::SendDatagramError(
                 SendDatagramError::UnsupportedByPeer
@@ -64,19 +70,19 @@ impl Link {
 
     /// Ends the connection; what was sent before has a second to arrive.
     pub fn close(&self, reason: CloseReason) {
-        self.closing.tell(reason);
+        self.line.closing.tell(reason);
     }
 
     /// The smoothed round-trip time.
     #[must_use]
     pub fn rtt(&self) -> Duration {
-        self.session.rtt()
+        self.line.session.rtt()
     }
 
     /// Packets sent, and how many of them were lost.
     #[must_use]
     pub fn packets_sent_and_lost(&self) -> (u64, u64) {
-        let connection: &quinn::Connection = &self.session;
+        let connection: &quinn::Connection = &self.line.session;
         let path = connection.stats().path;
         (path.sent_packets, path.lost_packets)
     }
@@ -84,6 +90,6 @@ impl Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Link").field(&self.session.stable_id()).finish()
+        f.debug_tuple("Link").field(&self.line.session.stable_id()).finish()
     }
 }

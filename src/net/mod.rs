@@ -21,7 +21,8 @@ pub mod tls;
 #[cfg(feature = "server")]
 pub mod websocket;
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
+#[cfg(feature = "server")]
 mod tests;
 
 use std::net::{SocketAddr, TcpStream};

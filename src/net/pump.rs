@@ -43,6 +43,20 @@ impl Closing {
     }
 }
 
+/// What a pump and its links share.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub session: Session,
+    pub closing: Closing,
+}
+
+impl Line {
+    /// Ends the session at once.
+    pub(super) fn close(&self, reason: CloseReason) {
+        self.session.close(u32::from(reason as u8), reason.text().as_bytes());
+    }
+}
+
 /// How a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Via {
@@ -89,11 +103,10 @@ impl Pace {
 
 /// One connection with its control stream.
 pub(super) struct Pump {
-    pub session: Session,
+    pub line: Arc<Line>,
     pub send: SendStream,
     pub recv: RecvStream,
     pub outbox: mpsc::Receiver<Bytes>,
-    pub closing: Arc<Closing>,
     pub message_bytes_max: usize,
     pub pace: Option<Pace>,
 }
@@ -104,8 +117,8 @@ impl Pump {
     where
         F: FnMut(Bytes, Via) -> Result<(), CloseReason>,
     {
-        let Self { session, mut send, mut recv, mut outbox, closing, .. } = self;
-        let (message_bytes_max, mut pace) = (self.message_bytes_max, self.pace);
+        let Self { line, mut send, mut recv, mut outbox, message_bytes_max, mut pace } = self;
+        let Line { session, closing } = &*line;
         let mut framer = Framer { partial: Vec::new(), message_bytes_max };
         let mut unwritten: Vec<u8> = Vec::new();
         let mut written = 0;
@@ -116,7 +129,7 @@ impl Pump {
                 chunk = recv.read_chunk(CHUNK_BYTES_MAX, true), if pause.is_none() => {
                     let bytes = match chunk {
                         Ok(Some(chunk)) => chunk.bytes,
-                        Ok(None) => return finished(&session).await,
+                        Ok(None) => return finished(&line).await,
                         Err(ReadError::SessionError(error)) => return End::Peer(reason_of(&error)),
                         Err(_) => break CloseReason::Malformed,
                     };
@@ -185,7 +198,7 @@ impl Pump {
                 pace.take(taken);
             }
         };
-        session.close(u32::from(reason as u8), reason.text().as_bytes());
+        line.close(reason);
         End::Local(reason)
     }
 }
@@ -210,12 +223,11 @@ async fn flush(send: &mut SendStream, rest: &[u8]) {
 }
 
 /// The peer finished its stream, so its reason is on the way.
-async fn finished(session: &Session) -> End {
-    match timeout(FLUSH_TIME_MAX, session.closed()).await {
+async fn finished(line: &Line) -> End {
+    match timeout(FLUSH_TIME_MAX, line.session.closed()).await {
         Ok(error) => End::Peer(reason_of(&error)),
         Err(_) => {
-            let reason = CloseReason::Goodbye;
-            session.close(u32::from(reason as u8), reason.text().as_bytes());
+            line.close(CloseReason::Goodbye);
             End::Peer(None)
         }
     }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
 use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, TransportConfig, VarInt};
 use tokio::time::timeout;
 use web_transport_quinn::http::StatusCode;
-use web_transport_quinn::{RecvStream, Request, SendStream, Session};
+use web_transport_quinn::{Request, Session};
 
 use super::pump::{End, Pace, Pump};
 use super::slots::{Refused, Slot, Slots};
@@ -83,6 +84,8 @@ pub struct QuicCounters {
     pub refused_address: AtomicU64,
     /// Refused: the server is full.
     pub refused_full: AtomicU64,
+    /// Refused: the server is draining.
+    pub refused_draining: AtomicU64,
     /// Told to prove their address.
     pub retried: AtomicU64,
     /// Handshakes that failed.
@@ -184,10 +187,10 @@ impl QuicServer {
         Ok(())
     }
 
-    /// Accepts until `shutdown`, then refuses newcomers; open connections go on until their links
-    /// close them, and [`Self::wait_closed`] waits for that.
+    /// Accepts until `shutdown`, then refuses newcomers and returns when the last connection is
+    /// gone: whoever holds the links closes them, and decides how long that may take.
     pub async fn serve(&self, shutdown: impl Future<Output = ()>) {
-        tokio::pin!(shutdown);
+        let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
                 incoming = self.endpoint.accept() => match incoming {
@@ -197,12 +200,19 @@ impl QuicServer {
                 () = &mut shutdown => break,
             }
         }
-        self.endpoint.set_server_config(None);
-    }
-
-    /// Waits until the last connection is gone.
-    pub async fn wait_closed(&self) {
-        self.endpoint.wait_idle().await;
+        let mut gone = pin!(self.endpoint.wait_idle());
+        loop {
+            tokio::select! {
+                incoming = self.endpoint.accept() => match incoming {
+                    Some(incoming) => {
+                        count(&self.shared.counters.refused_draining);
+                        incoming.refuse();
+                    }
+                    None => return,
+                },
+                () = &mut gone => return,
+            }
+        }
     }
 
     fn admit(&self, incoming: Incoming) {
@@ -230,10 +240,9 @@ impl QuicServer {
 
 /// A connection with its control stream, not yet known to the gateway.
 struct Opened {
-    session: Session,
+    link: Link,
+    pump: Pump,
     transport: Transport,
-    send: SendStream,
-    recv: RecvStream,
     place: Slot,
 }
 
@@ -295,30 +304,22 @@ impl Shared {
             (session, Transport::WebTransport)
         };
         let (send, recv) = session.accept_bi().await.map_err(|_| Failed::Handshake)?;
-        Ok(Opened { session, transport, send, recv, place })
+        let pace = Pace::new(self.config.messages_per_second_max, self.config.messages_burst_max);
+        let (link, line, outbox) = Link::new(session);
+        let message_bytes_max = CLIENT_MESSAGE_BYTES_MAX;
+        let pump = Pump { line, send, recv, outbox, message_bytes_max, pace: Some(pace) };
+        Ok(Opened { link, pump, transport, place })
     }
 
     async fn run(&self, opened: Opened) {
-        let Opened { session, transport, send, recv, place: _place } = opened;
+        let Opened { link, pump, transport, place: _place } = opened;
         count(&self.counters.opened);
         let id = self.ids.next();
-        let peer = session.remote_address();
-        let (link, outbox, closing) = Link::new(session.clone());
-        if self.tell(NetEvent::Opened { id, peer, transport, link }).is_err() {
-            let reason = CloseReason::Full;
-            session.close(u32::from(reason as u8), reason.text().as_bytes());
+        let peer = link.peer();
+        if let Err(reason) = self.tell(NetEvent::Opened { id, peer, transport, link }) {
+            pump.line.close(reason);
             return;
         }
-        let pace = Pace::new(self.config.messages_per_second_max, self.config.messages_burst_max);
-        let pump = Pump {
-            session,
-            send,
-            recv,
-            outbox,
-            closing,
-            message_bytes_max: CLIENT_MESSAGE_BYTES_MAX,
-            pace: Some(pace),
-        };
         let end = pump.run(|bytes, _| self.tell(NetEvent::Message { id, bytes })).await;
         match end {
             End::Local(CloseReason::Malformed | CloseReason::TooLarge) => {

@@ -23,7 +23,7 @@ use super::http::{HttpConfig, HttpCounters, serve, websocket_upgrade};
 use super::quic::{QuicConfig, QuicServer};
 use super::tls::Trust;
 use super::websocket::{Pool, PoolConfig, PoolRead, SendOutcome};
-use super::{ConnectionIds, NetEvent, Transport, Upgraded};
+use super::{ConnectionIds, Link, LinkError, NetEvent, Transport, Upgraded};
 use crate::model::limits::CLIENT_MESSAGE_BYTES_MAX;
 use crate::protocol::{ALPN, CloseReason};
 
@@ -49,6 +49,14 @@ fn quic_server(name: &str, config: QuicConfig) -> (QuicServer, Receiver<NetEvent
 
 fn address(server: &QuicServer) -> String {
     server.local_addr().unwrap().to_string()
+}
+
+/// The server's end of the next connection; the other events stay in the channel.
+async fn opened(received: &Receiver<NetEvent>) -> Link {
+    let received = received.clone();
+    let event = tokio::task::spawn_blocking(move || received.recv().unwrap()).await.unwrap();
+    let NetEvent::Opened { link, .. } = event else { panic!("{event:?}") };
+    link
 }
 
 /// Answers each message twice, as a datagram and on the stream, until a connection has closed.
@@ -77,7 +85,8 @@ fn echo(received: &Receiver<NetEvent>) -> Vec<Transport> {
 
 async fn check_echo(transport: Transport) {
     let (server, received, connector) = quic_server(transport.label(), QuicConfig::default());
-    let echoing = std::thread::spawn(move || echo(&received));
+    // Not a thread that is joined: that would stop the runtime it waits for.
+    let echoing = tokio::task::spawn_blocking(move || echo(&received));
     let Connected { link, mut messages } =
         connector.connect(transport, &address(&server)).await.unwrap();
     let largest = Bytes::from(vec![7; CLIENT_MESSAGE_BYTES_MAX]);
@@ -91,7 +100,8 @@ async fn check_echo(transport: Transport) {
     assert_eq!(messages.recv().await.unwrap(), "datagram");
     link.close();
     assert_eq!(messages.recv().await, None);
-    assert_eq!(echoing.join().unwrap(), [transport]);
+    assert_eq!(echoing.await.unwrap(), [transport]);
+    connector.wait_closed().await;
     assert_eq!(server.counters().opened.load(Relaxed), 1);
 }
 
@@ -138,16 +148,13 @@ async fn a_link_closes_after_what_was_sent() {
         let Connected { link, mut messages } =
             connector.connect(transport, &address(&server)).await.unwrap();
         link.send(Bytes::from_static(b"hello")).unwrap();
-        let closing = std::thread::spawn(move || {
-            let Ok(NetEvent::Opened { link, .. }) = received.recv() else { unreachable!() };
-            link.send_reliable(Bytes::from_static(b"last words")).unwrap();
-            link.close(CloseReason::Draining);
-            link
-        });
+        let here = opened(&received).await;
+        here.send_reliable(Bytes::from_static(b"last words")).unwrap();
+        here.close(CloseReason::Draining);
         assert_eq!(messages.recv().await.unwrap(), "last words");
         assert_eq!(messages.recv().await, None);
         assert_eq!(link.closed(), Some(Some(CloseReason::Draining)), "{transport:?}");
-        assert!(closing.join().unwrap().send_reliable(Bytes::new()).is_err());
+        assert_eq!(here.send_reliable(Bytes::new()), Err(LinkError::Closed));
     }
 }
 
@@ -181,7 +188,7 @@ async fn an_address_has_its_share_only() {
     let (server, received, connector) = quic_server("share", config);
     let first = connector.connect(Transport::Quic, &address(&server)).await.unwrap();
     first.link.send(Bytes::from_static(b"here")).unwrap();
-    tokio::task::spawn_blocking(move || received.recv().unwrap()).await.unwrap();
+    let _here = opened(&received).await;
     assert!(connector.connect(Transport::Quic, &address(&server)).await.is_err());
     assert_eq!(server.counters().refused_address.load(Relaxed), 1);
 }
@@ -225,17 +232,13 @@ async fn a_draining_server_refuses_newcomers_and_waits_for_the_rest() {
     let connector = Connector::new(Trust::AnyOnLoopback);
     let open = connector.connect(Transport::Quic, &address(&server)).await.unwrap();
     open.link.send(Bytes::from_static(b"here")).unwrap();
-    let link = tokio::task::spawn_blocking(move || match received.recv() {
-        Ok(NetEvent::Opened { link, .. }) => link,
-        other => panic!("{other:?}"),
-    });
-    let link = link.await.unwrap();
+    let link = opened(&received).await;
     stop.send(()).unwrap();
-    serving.await.unwrap();
+    // The server learns of it when this task waits, before it hears of the newcomer.
     assert!(connector.connect(Transport::Quic, &address(&server)).await.is_err());
+    assert_eq!(server.counters().refused_draining.load(Relaxed), 1);
     link.close(CloseReason::Draining);
-    server.wait_closed().await;
-    connector.wait_closed().await;
+    serving.await.unwrap();
     assert_eq!(open.link.closed(), Some(Some(CloseReason::Draining)));
 }
 
@@ -273,7 +276,9 @@ impl Pair {
             match self.peer.read().unwrap() {
                 Message::Close(frame) => return frame.map(|frame| frame.code.into()),
                 Message::Binary(_) => {}
-                other => panic!("{other:?}"),
+                Message::Text(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+                    panic!("nobody sent this")
+                }
             }
         }
     }
@@ -481,7 +486,7 @@ async fn exchange(address: SocketAddr, request: &str) -> String {
 
 #[tokio::test]
 async fn bad_handshakes_are_answered() {
-    let (address, ..) = http_server(HttpConfig::default()).await;
+    let (address, _, _, _stop) = http_server(HttpConfig::default()).await;
     let upgrade = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nHost: x\r\n";
     for (headers, status) in [
         ("Host: x\r\nConnection: close\r\n".to_owned(), "426"),
@@ -503,7 +508,7 @@ async fn idle_http_connections_are_bounded_and_time_out() {
         head_timeout: Duration::from_millis(200),
         ..HttpConfig::default()
     };
-    let (address, counters, ..) = http_server(config).await;
+    let (address, counters, _, _stop) = http_server(config).await;
     let connect = || tokio::net::TcpStream::connect(address);
     let mut held = [connect().await.unwrap(), connect().await.unwrap()];
     let mut refused = connect().await.unwrap();

@@ -105,6 +105,8 @@ export class FrameReader {
     this.history = [];
     this.cells = null;
     this.nextEvent = 0;
+    /** Some cell is known not to be as the server has it. */
+    this.amiss = false;
   }
 
   get view() {
@@ -174,13 +176,23 @@ export class FrameReader {
 
     const newest = keyframe || number > this.newest;
     if (keyframe) {
+      const shown = this.view?.place;
+      const same = ['zone', 'depth', 'width', 'height', 'name'].every(
+        (part) => shown?.[part] === head.place[part],
+      );
       this.history = [];
-      this.cells = new CellMap(head.place.width, head.place.height);
+      if (!same || this.amiss) {
+        this.cells = new CellMap(head.place.width, head.place.height);
+        this.amiss = false;
+      }
     }
     if (newest) for (const [index, value] of cells) this.cells.set(index, value);
     if (newest && hash) {
       const sum = hash.coversCells ? this.cells.sum : 0;
-      if ((viewHash(view) + sum) >>> 0 !== hash.value) throw new DecodeError('hash');
+      if ((viewHash(view) + sum) >>> 0 !== hash.value) {
+        this.amiss = true;
+        throw new DecodeError('hash');
+      }
     }
     const fresh = this.#freshEvents(first, events, keyframe);
     let at = this.history.length;

@@ -31,7 +31,8 @@ export class Hud {
     const { me, place } = world;
     if (!me) return;
     this.#text('place-name', place.name || 'The Undercroft');
-    this.#text('place-depth', place.depth > 0 ? `floor ${place.depth}` : '');
+    const named = place.name.toLowerCase() === `floor ${place.depth}`;
+    this.#text('place-depth', place.depth > 0 && !named ? `floor ${place.depth}` : '');
     this.#text('me-name', session.name || 'You');
     this.#text('me-level', `level ${me.level} · ${me.xp} / ${me.xpNext} xp`);
     const part = me.hpMax ? me.hp / me.hpMax : 0;

@@ -167,7 +167,10 @@ export class Session extends EventTarget {
     this.dispatchEvent(new CustomEvent('frame', { detail: applied }));
     const interval = this.link?.datagrams ? ACK_FRAMES_DATAGRAMS : ACK_FRAMES;
     const due = applied.keyframe || applied.number - this.toldFrame >= interval;
-    if (applied.newest && due && this.status === 'playing') this.#sendInput(this.nextCommand, []);
+    if (!applied.newest || !due || this.status !== 'playing') return;
+    // Commands sent while a character changed zones have reached neither.
+    if (applied.keyframe) this.#resend();
+    else this.#sendInput(this.nextCommand, []);
   }
 
   /** The zone knows less than it had acknowledged: what waited no longer follows on. */

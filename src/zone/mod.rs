@@ -212,7 +212,7 @@ impl Zone {
             }
         }
         self.inbox.push(Input::Connect { character });
-        let stream = Stream::new(ordered);
+        let stream = Stream::new(ordered, attach);
         let inventory = Arc::default();
         let held = Attached { gateway, attach, stream, inventory, answered: false };
         self.attached.insert(character, held);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::game::rng::mix;
 use crate::model::limits::{EVENT_BACKLOG_MAX, FRAME_HASH_INTERVAL, FRAME_HISTORY};
 use crate::model::{Cell, CellMap};
 use crate::protocol::frame::{self, Encoded};
@@ -19,6 +20,8 @@ const CELLS_PER_RESYNC: usize = 400;
 struct Sent {
     number: u32,
     view: View,
+    /// Cells that were news then, sorted. What was news in an earlier frame is repeated in later
+    /// ones, but listed there alone.
     cells: Vec<u32>,
     /// Number of the event after the last one it carried.
     events_end: u32,
@@ -33,6 +36,8 @@ pub(super) struct Stream {
     /// The newest frame the client says it has.
     acked: u32,
     keyframe: bool,
+    /// The first of the keyframes sent since a frame was acknowledged; older ones do not count.
+    keyframes_from: u32,
     /// Cells whose look the client does not have, sorted.
     pending: Vec<u32>,
     /// After a keyframe: the next chunk of the memory to send.
@@ -42,14 +47,17 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// The stream of a new attach; its first frame is a keyframe.
-    pub(super) fn new(ordered: bool) -> Self {
+    /// The stream of a new attach; its first frame is a keyframe. Streams of different attaches
+    /// number their frames differently, so that a frame that comes late is not taken for one of
+    /// another.
+    pub(super) fn new(ordered: bool, attach: u64) -> Self {
         Self {
             ordered,
-            number: 0,
+            number: (mix(attach) & 0x7fff) as u32,
             sent: VecDeque::new(),
             acked: 0,
             keyframe: true,
+            keyframes_from: 0,
             pending: Vec::new(),
             resync: None,
             events: VecDeque::new(),
@@ -59,7 +67,8 @@ impl Stream {
 
     /// The client has this frame.
     pub(super) fn handle_ack(&mut self, number: u32) {
-        if self.ordered || number <= self.acked || !self.sent.iter().any(|s| s.number == number) {
+        let known = self.sent.iter().any(|s| s.number == number);
+        if self.ordered || !known || number <= self.acked || number < self.keyframes_from {
             return;
         }
         self.acked = number;
@@ -111,20 +120,22 @@ impl Stream {
         let reachable = number - newest < FRAME_HISTORY as u32
             && self.sent.iter().any(|s| s.number == newest && s.view.place == view.place);
         let keyframe = self.keyframe || !reachable;
-        if keyframe {
+        if keyframe && (self.keyframe || self.keyframes_from <= self.acked) {
+            // What was sent before is forgotten; all that is known is sent again.
             self.sent.clear();
             self.pending = visible();
             self.pending.retain(|&index| memory.cell(index as usize).is_some());
             self.resync = Some(0);
             self.keyframe = false;
+            self.keyframes_from = number;
         }
         self.resync_some(memory);
-        let mut cells = self.pending.clone();
-        let in_flight = self.sent.iter().filter(|s| s.number > newest);
-        for frame in in_flight {
+        let mut news = std::mem::take(&mut self.pending);
+        let mut cells = news.clone();
+        for frame in self.sent.iter().filter(|s| keyframe || s.number > newest) {
             cells.extend_from_slice(&frame.cells);
         }
-        if cells.len() > self.pending.len() {
+        if cells.len() > news.len() {
             cells.sort_unstable();
             cells.dedup();
         }
@@ -144,16 +155,22 @@ impl Stream {
             cells_sum: complete.then(|| memory.sum()),
             hash: number.is_multiple_of(FRAME_HASH_INTERVAL),
         });
+        // What did not fit is news again.
         self.pending = cells.split_off(carried);
+        if let Some(&first_left) = self.pending.first() {
+            news.truncate(news.partition_point(|&cell| cell < first_left));
+        }
         let events_end = self.first_event + u32::try_from(events).unwrap_or(0);
         if self.ordered {
             self.confirm_events(events_end);
             self.sent.clear();
-            cells = Vec::new();
+            news = Vec::new();
         } else if self.sent.len() == FRAME_HISTORY {
-            self.sent.pop_front();
+            // A keyframe that nobody acknowledges: begin anew rather than repeat for ever.
+            let gone = self.sent.pop_front();
+            self.keyframe |= keyframe && gone.is_some();
         }
-        self.sent.push_back(Sent { number, view, cells, events_end });
+        self.sent.push_back(Sent { number, view, cells: news, events_end });
         (bytes.into(), keyframe)
     }
 
@@ -189,7 +206,7 @@ mod tests {
         }
         let place = Arc::new(Place { width, height, ..Place::default() });
         let mut view = View { place, ..View::default() };
-        let mut stream = Stream::new(ordered);
+        let mut stream = Stream::new(ordered, seed);
         let mut reader = FrameReader::default();
         let mut notes = Vec::new();
         for tick in 1..400_u64 {

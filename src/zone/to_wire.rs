@@ -192,7 +192,15 @@ impl Teller<'_> {
         Some(match &event.what {
             Happening::Note { code, who, other, item, number } => Event::Note {
                 code: *code,
-                who: self.who(player, *who),
+                who: match (event.audience, who) {
+                    // The dead have no body by which to tell that it is about them.
+                    (Audience::One(_), Subject::Actor { kind: 0, .. })
+                        if player.slot == NO_ACTOR =>
+                    {
+                        Who::You
+                    }
+                    _ => self.who(player, *who),
+                },
                 other: self.who(player, *other),
                 look: item.as_ref().map_or(0, |item| self.looks.look(item, &player.sheet)),
                 number: *number,
@@ -216,8 +224,10 @@ impl Teller<'_> {
             Subject::Actor { slot, kind } => {
                 let dead = self.state.actors.get(usize::from(slot)).is_none_or(|a| !a.alive);
                 let viewer = player.sheet.character;
-                // Who dies in sight was seen; who is gone cannot be asked any more.
-                if dead || sim::actor_visible_to(self.state, self.scratch, viewer, slot) {
+                // Who dies in sight was seen; who is gone cannot be asked any more, and the dead
+                // may know who killed them.
+                let known = dead || player.slot == NO_ACTOR;
+                if known || sim::actor_visible_to(self.state, self.scratch, viewer, slot) {
                     Who::Actor { id: slot, kind }
                 } else {
                     Who::Something

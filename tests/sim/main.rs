@@ -6,6 +6,7 @@
 //! must come out the same. A failure names its seed; `SIM_SEED` runs one, `SIM_SEEDS` so many.
 #![allow(clippy::unwrap_used, reason = "a broken run has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look for one thing")]
+#![allow(unreachable_pub, reason = "the modules of a test are private")]
 
 mod network;
 mod server;

@@ -8,14 +8,27 @@ use undercroft::game::rng::Rng;
 /// What a message or its absence means to the one it reaches.
 #[derive(Clone, Debug)]
 pub enum Packet {
-    ToServer { connection: u64, bytes: Vec<u8> },
-    ToClient { connection: u64, bytes: Vec<u8> },
+    ToServer {
+        connection: u64,
+        bytes: Vec<u8>,
+    },
+    ToClient {
+        connection: u64,
+        bytes: Vec<u8>,
+    },
     /// The server learns that the connection is gone.
-    ServerClosed { connection: u64 },
+    ServerClosed {
+        connection: u64,
+    },
     /// The client learns it.
-    ClientClosed { connection: u64 },
+    ClientClosed {
+        connection: u64,
+    },
     /// A connection reaches the server.
-    Open { client: usize, connection: u64 },
+    Open {
+        client: usize,
+        connection: u64,
+    },
 }
 
 /// Chances in a hundred of one network.

@@ -200,14 +200,17 @@ impl Server {
         if let Some(zone) = self.zones.values().find(holds) {
             return Located { zone: zone.id(), sheet: None };
         }
-        let leaves = |zone: &&Zone| {
-            zone.state().departures.iter().any(|d| d.key.character == character)
-        };
+        let leaves =
+            |zone: &&Zone| zone.state().departures.iter().any(|d| d.key.character == character);
         if let Some(zone) = self.zones.values().find(leaves) {
             return Located { zone: zone.id(), sheet: None };
         }
         let sheet = self.disk.sheets.get(&character).cloned().unwrap_or_else(|| {
-            undercroft::game::player::new_sheet(character, &format!("p{character}"), self.world_seed)
+            undercroft::game::player::new_sheet(
+                character,
+                &format!("p{character}"),
+                self.world_seed,
+            )
         });
         let bytes = postcard::to_stdvec(&sheet).unwrap();
         Located { zone: sheet.home, sheet: Some(bytes) }

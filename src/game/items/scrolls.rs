@@ -7,7 +7,7 @@ use crate::game::catalog::terrain::flags;
 use crate::game::catalog::{Effect, Flash, Note, Terrain};
 use crate::game::state::{Mode, Subject};
 use crate::game::turn::Turn;
-use crate::model::{Cell, Direction};
+use crate::model::Direction;
 
 /// Cells around the reader that count as near.
 const NEAR: u16 = 8;
@@ -83,17 +83,10 @@ pub(super) fn map_floor(turn: &mut Turn<'_>, doer: &Doer) -> bool {
         if !borders_on_space(turn, cell) {
             continue;
         }
-        let terrain = turn.state.terrain[cell as usize].apparent();
-        let memory = &mut player(turn, doer).memory;
-        let item = memory.cell(cell as usize).map_or(0, Cell::item);
-        memory.set(cell as usize, Cell::new(terrain as u8, item, (0, 0), false));
+        turn.state.derived.revealed.push((doer.character, cell));
     }
     turn.tell(doer.slot, Note::MapsFloor, None, 0);
     true
-}
-
-fn player<'t>(turn: &'t mut Turn<'_>, doer: &Doer) -> &'t mut crate::game::state::Player {
-    turn.state.players.get_mut(&doer.character).expect("the doer is a player of the zone")
 }
 
 /// Whether it is open space or the wall of some.

@@ -5,7 +5,7 @@ mod websocket;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +31,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const IDLE_TIME_MAX_MS: u32 = 15_000;
 /// Bytes that may be under way to us.
 const WINDOW_BYTES: u32 = 64 * 1024;
+/// Connections of one UDP socket. Frames come to all of them at once, and the kernel's usual buffer
+/// of 208 KiB holds about 160 small packets.
+const CONNECTIONS_PER_SOCKET_MAX: usize = 64;
 /// Streams that an HTTP/3 server opens of its own.
 const H3_UNI_STREAMS: u32 = 4;
 
@@ -59,11 +62,11 @@ pub enum ConnectError {
     WebSocket(#[from] Box<tungstenite::Error>),
 }
 
-/// Connects clients; all QUIC connections of one connector share a UDP socket.
+/// Connects clients; QUIC connections of one connector share UDP sockets.
 #[derive(Debug)]
 pub struct Connector {
     trust: Trust,
-    endpoint: OnceLock<Endpoint>,
+    endpoints: Mutex<Vec<Endpoint>>,
     native: quinn::ClientConfig,
     browser: quinn::ClientConfig,
 }
@@ -140,7 +143,7 @@ impl Connector {
     pub fn new(trust: Trust) -> Self {
         let native = quic_config(&trust, ALPN);
         let browser = quic_config(&trust, web_transport_quinn::ALPN.as_bytes());
-        Self { trust, endpoint: OnceLock::new(), native, browser }
+        Self { trust, endpoints: Mutex::default(), native, browser }
     }
 
     /// Connects to `host:port`; for WebSocket also `ws://host:port/path`. Must be called inside a
@@ -173,7 +176,8 @@ impl Connector {
 
     /// Waits until the peers know of every closed connection.
     pub async fn wait_closed(&self) {
-        if let Some(endpoint) = self.endpoint.get() {
+        let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for endpoint in endpoints {
             endpoint.wait_idle().await;
         }
     }
@@ -193,14 +197,19 @@ impl Connector {
         Ok(endpoint.connect_with(config.clone(), resolved, host)?.await?)
     }
 
-    fn endpoint(&self) -> io::Result<&Endpoint> {
-        if let Some(endpoint) = self.endpoint.get() {
-            return Ok(endpoint);
+    /// A socket with room: the newest, or another one.
+    fn endpoint(&self) -> io::Result<Endpoint> {
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(newest) = endpoints.last()
+            && newest.open_connections() < CONNECTIONS_PER_SOCKET_MAX
+        {
+            return Ok(newest.clone());
         }
         // A machine without IPv6 cannot bind the socket that serves both.
         let bound = Endpoint::client((Ipv6Addr::UNSPECIFIED, 0).into())
             .or_else(|_| Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into()))?;
-        Ok(self.endpoint.get_or_init(|| bound))
+        endpoints.push(bound.clone());
+        Ok(bound)
     }
 }
 
@@ -223,19 +232,12 @@ fn bad_address(address: &str) -> ConnectError {
 /// Opens the control stream and starts the task that serves it.
 async fn open(session: Session) -> Result<Connected, ConnectError> {
     let (send, recv) = session.open_bi().await?;
-    let (link, outbox, closing) = Link::new(session.clone());
+    let (link, line, outbox) = Link::new(session);
     let (inbox, messages) = mpsc::channel(INBOX_MESSAGES_MAX);
     let end = Arc::new(OnceLock::new());
     let ended = Arc::clone(&end);
-    let pump = Pump {
-        session,
-        send,
-        recv,
-        outbox,
-        closing,
-        message_bytes_max: SERVER_MESSAGE_BYTES_MAX,
-        pace: None,
-    };
+    let pump =
+        Pump { line, send, recv, outbox, message_bytes_max: SERVER_MESSAGE_BYTES_MAX, pace: None };
     tokio::spawn(async move {
         let result = pump.run(|message, via| match (inbox.try_send(message), via) {
             (Ok(()), _) | (Err(_), Via::Datagram) => Ok(()),

@@ -34,6 +34,8 @@ pub struct Applied {
 pub struct FrameReader {
     history: VecDeque<(u32, Arc<View>)>,
     cells: Option<CellMap>,
+    /// Some cell is known not to be as the server has it.
+    amiss: bool,
     /// Number of the next event not seen yet.
     next_event: u32,
 }
@@ -55,12 +57,6 @@ impl FrameReader {
     #[must_use]
     pub fn cells(&self) -> Option<&CellMap> {
         self.cells.as_ref()
-    }
-
-    /// Forgets all frames, as after a reconnect; what is shown stays until the next keyframe.
-    pub fn reset(&mut self) {
-        self.history.clear();
-        self.next_event = 0;
     }
 
     /// Applies one frame, given without its tag byte. `Ok(None)`: it is older than a keyframe
@@ -134,8 +130,12 @@ impl FrameReader {
 
         let newest = keyframe || number > self.newest();
         if keyframe {
+            let elsewhere = self.view().is_none_or(|shown| shown.place != view.place);
             self.history.clear();
-            self.cells = Some(CellMap::new(view.place.width, view.place.height));
+            if elsewhere || self.amiss {
+                self.cells = Some(CellMap::new(view.place.width, view.place.height));
+                self.amiss = false;
+            }
         }
         let map = self.cells.get_or_insert_with(|| CellMap::new(1, 1));
         if newest {
@@ -146,6 +146,7 @@ impl FrameReader {
         if let Some((covers_cells, hash)) = hash.filter(|_| newest) {
             let sum = if covers_cells { map.sum() } else { 0 };
             if view.hash().wrapping_add(sum) != hash {
+                self.amiss = true;
                 return Err(DecodeError::Hash);
             }
         }

@@ -33,7 +33,8 @@ fn apply(turn: &mut Turn<'_>, input: &Input) {
 /// the character has no body. In each case it counts as dealt with for good.
 fn accept(turn: &mut Turn<'_>, character: CharacterId, number: u32, command: &Command) {
     let Some(player) = turn.state.players.get_mut(&character) else { return };
-    if number <= player.sheet.last_command {
+    // One that was skipped may still be on its way: what follows it has to come again after it.
+    if player.sheet.last_command.checked_add(1) != Some(number) {
         return;
     }
     player.sheet.last_command = number;

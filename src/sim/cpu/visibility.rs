@@ -9,7 +9,7 @@ use super::fov::{Visible, field_of_view};
 use crate::game::items::Looks;
 use crate::game::state::ZoneState;
 use crate::model::limits::NO_ACTOR;
-use crate::model::{CharacterId, Pos};
+use crate::model::{Cell, CharacterId, Pos};
 use crate::sim::Scratch;
 use crate::sim::appearance::{appearance, sight_radius};
 use crate::sim::scratch::Sight;
@@ -148,7 +148,7 @@ fn shifted_row(old: &Visible, new: &Visible, row: usize) -> u64 {
     }
 }
 
-/// Writes down what magic has shown: the cell as it is made, nothing that lies or drifts there.
+/// Writes down what magic has shown: the cell as it is made, nothing that drifts there.
 fn show_revealed(
     state: &mut ZoneState,
     players: &mut BTreeMap<CharacterId, crate::game::state::Player>,
@@ -156,11 +156,13 @@ fn show_revealed(
 ) {
     for (character, cell) in std::mem::take(&mut state.derived.revealed) {
         let Some(player) = players.get_mut(&character) else { continue };
-        if player.memory.cell(cell as usize).is_some() {
+        let terrain = state.terrain[cell as usize].apparent() as u8;
+        let known = player.memory.cell(cell as usize);
+        if known.is_some_and(|known| known.terrain() == terrain) {
             continue;
         }
-        let terrain = state.terrain[cell as usize].apparent() as u8;
-        let shown = crate::model::Cell::new(terrain, 0, (0, 0), false);
+        let item = known.map_or(0, Cell::item);
+        let shown = Cell::new(terrain, item, (0, 0), false);
         if player.memory.set(cell as usize, shown) {
             let cells = news.entry(character).or_default();
             if let Err(at) = cells.binary_search(&cell) {

@@ -7,6 +7,10 @@ use crate::game::state::{Arrive, Cause, Mode, ZoneKind};
 use crate::game::turn::Turn;
 use crate::model::{Command, Direction, Pos};
 
+/// Whether a scene shows what it should: of the player's slot, and of a friend of the monster's.
+type Shows = fn(&World, u16) -> bool;
+type ShowsTwo = fn(&World, u16, u16) -> bool;
+
 /// A hall with a player of great health at (20, 16) and a monster of each kind where it is said.
 fn scene(monsters: &[(Monster, (u16, u16), Mode)]) -> (World, u16, Vec<u16>) {
     let mut world = World::hall(ZoneKind::Floor);
@@ -14,6 +18,7 @@ fn scene(monsters: &[(Monster, (u16, u16), Mode)]) -> (World, u16, Vec<u16>) {
     world.put(me, Pos::new(20, 16));
     let body = world.state.actor_mut(me);
     (body.hp, body.hp_max) = (5_000, 5_000);
+    world.state.player_mut(me).unwrap().sheet.hp_max = 5_000;
     let slots = monsters.iter().map(|&(kind, at, mode)| spawn(&mut world, kind, at, mode));
     let slots = slots.collect();
     (world, me, slots)
@@ -279,7 +284,7 @@ fn trolls_heal_and_others_hardly_do() {
 
 #[test]
 fn casters_do_what_they_are_known_for() {
-    let cases: [(Monster, fn(&World, u16, u16) -> bool); 8] = [
+    let cases: [(Monster, ShowsTwo); 8] = [
         (Monster::OgreShaman, |w, _, _| w.noted(Note::CastsSpark)),
         (Monster::OgreShaman, |w, _, _| w.noted(Note::Summons)),
         (Monster::GoblinCaller, |w, _, _| w.noted(Note::Summons)),
@@ -306,7 +311,7 @@ fn what_is_called_does_not_last() {
 
 #[test]
 fn blows_poison_weaken_corrode_grab_and_daze() {
-    let cases: [(Monster, fn(&World, u16) -> bool); 5] = [
+    let cases: [(Monster, Shows); 5] = [
         (Monster::Toad, |w, me| w.state.is_affected(me, Effect::Poisoned)),
         (Monster::Centipede, |w, me| w.state.is_affected(me, Effect::Weakened)),
         (Monster::AcidSlug, |w, me| {
@@ -424,4 +429,49 @@ fn every_flag_of_the_table_is_some_monsters() {
     let used = MONSTERS.iter().fold(0, |all, row| all | row.flags);
     assert_eq!(used.count_ones(), 43);
     assert_eq!(used & is::RANGED, is::RANGED);
+}
+
+#[test]
+fn a_cell_that_two_want_goes_to_the_smaller_slot() {
+    let (mut world, _, slots) = scene(&[
+        (Monster::Ogre, (21, 18), Mode::Hunting),
+        (Monster::Ogre, (19, 18), Mode::Hunting),
+    ]);
+    paint(&mut world, (18, 17), (22, 17), Terrain::Wall);
+    paint(&mut world, (20, 17), (20, 17), Terrain::Floor);
+    paint(&mut world, (18, 19), (22, 19), Terrain::Wall);
+    let gate = world.state.cell(Pos::new(20, 18));
+    assert!(within(&mut world, 60, |w| w.state.actor_at(gate).is_some()));
+    assert_eq!(world.state.actor_at(gate), Some(slots[0]));
+}
+
+#[test]
+fn nothing_hurts_or_hunts_the_guarded() {
+    let (mut world, me, slots) = scene(&[(Monster::Ogre, (30, 16), Mode::Hunting)]);
+    let character = world.state.actor(me).character;
+    world.step(&[crate::game::state::Input::Disconnect { character }]);
+    assert!(!within(&mut world, 400, |w| w.state.actor(me).hp < 5_000));
+    world.step(&[crate::game::state::Input::Connect { character }]);
+    world.state.actor_mut(slots[0]).mode = Mode::Hunting;
+    assert!(within(&mut world, 400, |w| w.state.actor(me).hp < 5_000));
+}
+
+#[test]
+fn strangers_wander_in_while_somebody_is_there_and_not_without_end() {
+    let (mut world, me, _) = scene(&[]);
+    world.put(me, Pos::new(2, 16));
+    world.steps(12_000);
+    let monsters = world.state.derived.monsters;
+    assert!((1..=8).contains(&monsters), "{monsters}");
+}
+
+#[test]
+fn the_largest_zone_steps_too() {
+    let spec = crate::sim::ZoneSpec { width: 1_024, height: 1_024, ..super::spec(3, 10) };
+    let mut world = World::new(&spec);
+    world.join(1, Arrive::Up);
+    world.steps(12);
+    check_invariants(&world.state);
+    let known = world.state.players[&crate::model::CharacterId(1)].memory.iter().count();
+    assert!(known > 5 && world.state.derived.monsters > 500);
 }

@@ -164,3 +164,51 @@ fn a_known_floor_is_remembered() {
     world.step(&[arrive, Input::Connect { character: ME }]);
     assert_eq!(world.state.players[&ME].memory.sum(), sum);
 }
+
+#[test]
+fn every_floor_can_be_walked_from_stairs_to_stairs() {
+    for depth in [1, 4, 8, 13, 19, 25] {
+        let mut state = crate::sim::generate(&super::spec(77, depth));
+        // Nobody in the way, and what they carried is not missed.
+        state.actors.clear();
+        crate::sim::restore(&mut state);
+        let held = crate::game::ledger::recount(&state);
+        (state.ledger.items_made, state.ledger.gold_made) = (held.items, held.gold);
+        let mut world = World::of(state);
+        let slot = world.join(1, Arrive::Up);
+        let player = world.state.players.get_mut(&ME).unwrap();
+        player.sheet.hp_max = 1_000_000;
+        let body = world.state.actor_mut(slot);
+        (body.hp, body.hp_max) = (1_000_000, 1_000_000);
+        let mut steps = 0;
+        while world.state.departures.is_empty() {
+            steps += 1;
+            assert!(steps < 6_000, "depth {depth}: stuck at {:?}", world.state.actor(slot));
+            let cell = world.state.actor(slot).cell as usize;
+            if world.state.cell(world.state.down) as usize == cell {
+                world.tell(1, Command::UseStairs);
+            } else if world.state.players[&ME].queue.is_empty() {
+                let direction = towards_down(&world, cell);
+                world.tell(1, Command::Move(direction));
+            } else {
+                world.step(&[]);
+            }
+            check_invariants(&world.state);
+        }
+        let to = Destination::Zone { zone: ZoneId(u32::from(depth) + 1), arrive: Arrive::Up };
+        assert_eq!(world.state.departures[0].to, to);
+    }
+}
+
+/// The first step of a shortest way to the stairs down.
+fn towards_down(world: &World, cell: usize) -> Direction {
+    use crate::sim::cpu::distance;
+    let state = &world.state;
+    let (width, height) = (usize::from(state.width), usize::from(state.height));
+    let mut map = vec![0; state.area()];
+    let goals = [state.cell(state.down)];
+    let mut buffers = distance::Scratch::default();
+    let walk = &state.derived.walk;
+    distance::fill(&mut map, walk, width, height, &goals, u16::MAX, &mut buffers);
+    distance::downhill(&map, walk, width, cell, 0, |_| true).unwrap_or(Direction::North)
+}

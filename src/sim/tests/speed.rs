@@ -23,6 +23,9 @@ fn a_crowded_tick_is_measured() {
         let at = cells.swap_remove(rng.below(cells.len() as u32) as usize);
         let actor = world.state.actor_mut(slot);
         (actor.cell, actor.hp, actor.hp_max) = (at, 1_000_000, 1_000_000);
+        let character = world.state.actor(slot).character;
+        let player = world.state.players.get_mut(&character).expect("it has just joined");
+        player.sheet.hp_max = 1_000_000;
         crate::sim::restore(&mut world.state);
         world.scratch.forget();
     }
@@ -52,6 +55,9 @@ fn a_crowded_tick_is_measured() {
         let at = |percent: usize| times[(times.len() - 1) * percent / 100] / 1_000;
         println!("{name:16} p50 {:6} us  p99 {:6} us  max {:6} us", at(50), at(99), at(100));
     }
+    let start = Instant::now();
+    let hashes = (0..20).map(|_| crate::sim::hash(&world.state)).fold(0, |a, b| a ^ b);
+    println!("hash             {:6} us each ({hashes})", start.elapsed().as_micros() / 20);
     let (monsters, players) = (world.state.derived.monsters, world.state.bodies().count());
     println!("{monsters} monsters, {players} players");
 }

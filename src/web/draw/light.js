@@ -10,7 +10,7 @@ const ALTAR = { color: [0.55, 0.5, 0.95], radius: 5, flicker: 0.05 };
 const LAVA = { color: [0.75, 0.26, 0.07], radius: 3, flicker: 0.12 };
 const FUNGUS = { color: [0.16, 0.5, 0.42], radius: 3, flicker: 0.1 };
 const FIRE = { color: [1.2, 0.62, 0.2], radius: 5, flicker: 0.35 };
-const REMEMBERED = [0.21, 0.23, 0.33];
+const REMEMBERED = [0.28, 0.3, 0.41];
 
 function sourceOf(terrain) {
   if (!terrain.glows) return null;

@@ -9,6 +9,7 @@ const FLOOR = [74, 69, 84];
 /** How a terrain is drawn: the first rule that fits its row. */
 const STYLES = [
   [(t) => t.wall, null],
+  [(t) => /fountain/.test(t.name), fountain],
   [(t) => /door/.test(t.name) && t.glyph === "'", openDoor],
   [(t) => /door/.test(t.name), door],
   [(t) => t.glyph === '>', (p) => stairs(p, 1)],
@@ -26,7 +27,6 @@ const STYLES = [
   [(t) => /altar/.test(t.name), altar],
   [(t) => /carpet/.test(t.name), carpet],
   [(t) => /web/.test(t.name), web],
-  [(t) => /fountain/.test(t.name), fountain],
   [(t) => t.trap || t.glyph === '^', trap],
   [(t) => /sand/.test(t.name), (p) => ground(p, [150, 130, 92], 12)],
   [(t) => t.glyph === '.', floor],

@@ -279,10 +279,8 @@ impl<'a> Mind<'a> {
         {
             return Intent::Cast { spell: Spell::BlinkAway, target: prey.slot };
         }
-        if !self.has(Effect::Held) && !self.is(is::IMMOBILE) {
-            if let Some(step) = self.step_away() {
-                return step;
-            }
+        if let Some(step) = self.step_away() {
+            return step;
         }
         if !self.has(Effect::Terrified)
             && let Some(target) = self.foe_beside()
