@@ -37,6 +37,9 @@ struct Pair {
     floor: Measured,
     /// CPU of the server over that of the floor.
     cpu_ratio: f64,
+    /// What ticks took on the simulation threads, in microseconds per client and second: no floor
+    /// has that work.
+    simulation_us: f64,
     tick_interval_ms_p99: f64,
     tick_lateness_ms_p99: f64,
     tick_work_ms_p99: f64,
@@ -79,7 +82,9 @@ fn pair(args: &Args, transport: Transport, count: u32) -> anyhow::Result<Pair> {
         workers: args.floor_workers,
     })?;
     let p99 = |name: &str| window.histogram(name).quantile(0.99) * 1e3;
+    let simulation = window.risen("game_server_tick_duration_seconds_sum");
     Ok(Pair {
+        simulation_us: simulation * 1e6 / (f64::from(count) * window.seconds),
         cpu_ratio: served.cpu_us / floor.cpu_us.max(f64::MIN_POSITIVE),
         tick_interval_ms_p99: p99("game_server_tick_interval_seconds"),
         tick_lateness_ms_p99: p99("game_server_tick_lateness_seconds"),
@@ -123,6 +128,7 @@ fn text(pairs: &[Pair]) -> String {
     let head = [
         "run",
         "CPU to floor",
+        "ticks us/client-s",
         "tick interval p99 ms",
         "lateness p99 ms",
         "work p99 ms",
@@ -134,6 +140,7 @@ fn text(pairs: &[Pair]) -> String {
         vec![
             format!("{transport} {}", pair.served.clients),
             format!("{:.2}", pair.cpu_ratio),
+            format!("{:.0}", pair.simulation_us),
             format!("{:.2}", pair.tick_interval_ms_p99),
             format!("{:.2}", pair.tick_lateness_ms_p99),
             format!("{:.2}", pair.tick_work_ms_p99),

@@ -165,7 +165,7 @@ const JOIN_TIME_MAX: Duration = Duration::from_secs(60);
 /// Between the last bot's arrival and the measurement: the bots' first pictures are large.
 const SETTLING: Duration = Duration::from_secs(3);
 /// How much longer than the measurement the bots play.
-const SLACK: Duration = Duration::from_secs(15);
+const SLACK: Duration = Duration::from_secs(8);
 
 /// Bots that walk, ten commands a second each.
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +188,11 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// By how much a counter has risen meanwhile.
+    pub(super) fn risen(&self, name: &str) -> f64 {
+        self.after.sum(name) - self.before.sum(name)
+    }
+
     /// What a histogram has counted meanwhile.
     pub(super) fn histogram(&self, name: &str) -> Buckets {
         self.after.histogram(name).since(&self.before.histogram(name))

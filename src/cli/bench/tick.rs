@@ -44,6 +44,8 @@ struct Figures {
     height: u16,
     monsters_at_start: usize,
     monsters_at_end: usize,
+    /// Monsters that changed their cell in a tick, on average.
+    monsters_moving: f64,
     players: u32,
     seed: u64,
     ticks: u32,
@@ -61,9 +63,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let mut play = Play::new(&args.stage, start.clone());
     let mut entries = Vec::new();
     let (mut whole, mut beginnings) = (Vec::new(), Vec::new());
-    let mut shown = Shown::default();
+    let (mut shown, mut moved) = (Shown::default(), 0);
     for tick in 0..args.warm_up + args.ticks {
         play.speak();
+        let cells = cells(play.zone.state());
         let begun = Instant::now();
         let entry = play.zone.begin_tick();
         let entered = begun.elapsed();
@@ -73,6 +76,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         entries.push(entry);
         if tick >= args.warm_up {
             whole.push(time);
+            moved += steps(&cells, play.zone.state());
             beginnings.push(entered);
             shown.add(&now);
         }
@@ -101,6 +105,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         height: args.stage.height,
         monsters_at_start,
         monsters_at_end: monsters(play.zone.state()),
+        monsters_moving: moved as f64 / f64::from(args.ticks),
         players: args.stage.players,
         seed: args.stage.seed,
         ticks: args.ticks,
@@ -120,6 +125,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 
 fn monsters(state: &ZoneState) -> usize {
     state.actors.iter().filter(|actor| actor.alive && actor.kind != 0).count()
+}
+
+/// Where each actor slot stands.
+fn cells(state: &ZoneState) -> Vec<u32> {
+    state.actors.iter().map(|actor| actor.cell).collect()
+}
+
+/// How many monsters do not stand where they stood.
+fn steps(before: &[u32], state: &ZoneState) -> usize {
+    let monsters = state.actors.iter().zip(before).filter(|(actor, _)| actor.kind != 0);
+    monsters.filter(|&(actor, &cell)| actor.alive && actor.cell != cell).count()
 }
 
 /// Runs the entries again and times the kernels of each tick after the first `skip`.
@@ -171,10 +187,11 @@ fn text(figures: &Figures) -> String {
     let Figures { width, height, monsters_at_start, monsters_at_end, players, seed, ticks, .. } =
         figures;
     format!(
-        "{width}x{height} cells, {monsters_at_start} monsters ({monsters_at_end} at the end), \
-         {players} players, seed {seed}, {ticks} ticks on one core\n\n{}\n\
+        "{width}x{height} cells, {monsters_at_start} monsters ({monsters_at_end} at the end, \
+         {:.0} step in a tick), {players} players, seed {seed}, {ticks} ticks on one core\n\n{}\n\
          frames: {:.1} bytes per player and tick, {:.1} actors in view of which {:.1} moved, \
          {:.2} bytes per moving actor, {} keyframes\n",
+        figures.monsters_moving,
         table(&head, &rows),
         figures.bytes_per_player_and_tick,
         figures.actors_in_view,
