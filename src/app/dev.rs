@@ -41,6 +41,8 @@ use crate::zone::Zone;
 
 const KEY_FILE: &str = "token-key";
 const CERTIFICATE_FOLDER: &str = "certificate";
+/// What the transports may have to say between two ticks; beyond it, connections are closed.
+const NET_EVENTS_MAX: usize = 65_536;
 
 /// A server that runs.
 #[derive(Debug)]
@@ -161,6 +163,8 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     drop(parts);
 
     let ids = Arc::new(ConnectionIds::default());
+    let (net_events, net) = crossbeam_channel::bounded(NET_EVENTS_MAX);
+    let (courier, couriers_task) = gateway::courier();
     let gateway_parts = gateway::Parts {
         config: crate::gateway::Config {
             ticks_per_second: u8::try_from(config.ticks_per_second).unwrap_or(u8::MAX),
@@ -172,6 +176,8 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         threads: threads.clone(),
         admitter,
         pool: Pool::new(PoolConfig::default(), ids.clone()),
+        net,
+        courier,
         metrics: metrics.clone(),
     };
     let gateway_thread = gateway::spawn(gateway_inbox, gateway_parts)?;
@@ -181,6 +187,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         .enable_all()
         .build()
         .context("starting the input and output thread")?;
+    runtime.spawn(couriers_task);
     let (shutdown, stopped) = watch::channel(false);
     let served = Served {
         config,
@@ -190,7 +197,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         tokens,
         metrics,
         health: health.clone(),
-        events: events.clone(),
+        net: net_events,
         ids,
         stopped,
     };
@@ -313,7 +320,7 @@ struct Served<'a> {
     tokens: Arc<Tokens>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-    events: crossbeam_channel::Sender<Event>,
+    net: crossbeam_channel::Sender<NetEvent>,
     ids: Arc<ConnectionIds>,
     stopped: watch::Receiver<bool>,
 }
@@ -327,17 +334,20 @@ impl Served<'_> {
         let _guard = runtime.enter();
         let hashes: Hashes = Arc::new(RwLock::new(Vec::new()));
         let (identity, renew_at) = self.identity(&hashes)?;
-        let (net_events, net_inbox) = crossbeam_channel::unbounded();
         let quic_config = QuicConfig {
             connections_max: self.config.connections_max,
             per_address_max: self.config.connections_per_address_max,
             ..QuicConfig::default()
         };
-        let quic =
-            QuicServer::bind(sockets.quic, &identity, quic_config, net_events, self.ids.clone())
-                .context("starting QUIC")?;
+        let quic = QuicServer::bind(
+            sockets.quic,
+            &identity,
+            quic_config,
+            self.net.clone(),
+            self.ids.clone(),
+        )
+        .context("starting QUIC")?;
         let quic_address = quic.local_addr().context("asking for QUIC's address")?;
-        self.forward(net_inbox)?;
         if let Some(renew_at) = renew_at {
             let path = self.folder.file(CERTIFICATE_FOLDER);
             runtime.spawn(renew(quic.clone(), path, renew_at, hashes.clone()));
@@ -370,7 +380,7 @@ impl Served<'_> {
             per_address_max: self.config.connections_per_address_max,
             ..HttpConfig::default()
         };
-        let service = http::upgrade::service(routes, Some(self.events));
+        let service = http::upgrade::service(routes, Some(self.net));
         let end = stopped(self.stopped.clone());
         runtime.spawn(crate::net::http::serve(
             web,
@@ -383,22 +393,6 @@ impl Served<'_> {
         let end = stopped(self.stopped);
         runtime.spawn(crate::net::http::serve(admin, service, http_config, Arc::default(), end));
         Ok(addresses)
-    }
-
-    /// Hands what QUIC says to the gateway thread.
-    fn forward(&self, inbox: crossbeam_channel::Receiver<NetEvent>) -> anyhow::Result<()> {
-        let events = self.events.clone();
-        std::thread::Builder::new()
-            .name("quic-events".to_owned())
-            .spawn(move || {
-                for event in inbox {
-                    if events.send(Event::Net(event)).is_err() {
-                        return;
-                    }
-                }
-            })
-            .context("starting a thread")?;
-        Ok(())
     }
 
     /// The certificate to show, and when it has to be made anew.

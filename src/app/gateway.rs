@@ -5,6 +5,7 @@
 //! makes one reading a tick enough.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,18 +16,17 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::admission::{Admitter, Request};
 use super::clock::Clock;
 use super::instance::{Message, Threads};
-use crate::gateway::{Admission, Config, ConnectionId, Gateway, Located, Output};
+use crate::gateway::{Admission, Config, ConnectionId, Delivery, Gateway, Located, Output};
 use crate::model::{CharacterId, GatewayId};
 use crate::net::websocket::{Pool, PoolRead, SendOutcome};
-use crate::net::{Link, NetEvent, Transport};
+use crate::net::{Link, LinkError, NetEvent, Transport};
 use crate::protocol::CloseReason;
 use crate::protocol::bus::Bundle;
 use crate::telemetry::Metrics;
 
-/// What reaches the gateway thread.
+/// What wakes the gateway thread.
 #[derive(Debug)]
 pub enum Event {
-    Net(NetEvent),
     Bundle(Bundle),
     Admission(ConnectionId, Result<Admission, CloseReason>),
     Located(ConnectionId, CharacterId, Located),
@@ -42,7 +42,33 @@ pub struct Parts {
     pub threads: Threads,
     pub admitter: Admitter,
     pub pool: Pool,
+    /// What QUIC and HTTP say; read before each tick, so that a message wakes nobody.
+    pub net: Receiver<NetEvent>,
+    pub courier: Courier,
     pub metrics: Arc<Metrics>,
+}
+
+/// Takes batches of datagrams to the runtime: sent from one of its own threads, they wake nobody
+/// either.
+pub type Courier = tokio::sync::mpsc::Sender<Vec<(Link, Bytes)>>;
+
+/// Batches that may wait for the runtime.
+const BATCHES_MAX: usize = 64;
+
+/// The courier and the task that sends what it brings.
+#[must_use]
+pub fn courier() -> (Courier, impl Future<Output = ()> + Send + 'static) {
+    let (sender, mut batches) = tokio::sync::mpsc::channel::<Vec<(Link, Bytes)>>(BATCHES_MAX);
+    let task = async move {
+        while let Some(batch) = batches.recv().await {
+            for (link, message) in batch {
+                if link.send_datagram(message) == Err(LinkError::Full) {
+                    link.close(CloseReason::TooSlow);
+                }
+            }
+        }
+    };
+    (sender, task)
 }
 
 /// Longest and shortest time before a tick at which sockets are read.
@@ -56,6 +82,7 @@ pub fn spawn(inbox: Receiver<Event>, parts: Parts) -> std::io::Result<JoinHandle
     let thread = Thread {
         gateway: Gateway::new(parts.config.clone()),
         links: HashMap::new(),
+        datagrams: Vec::new(),
         lead: LEAD_MIN,
         inbox,
         parts,
@@ -72,6 +99,7 @@ struct LinkEntry {
 struct Thread {
     gateway: Gateway,
     links: HashMap<ConnectionId, LinkEntry>,
+    datagrams: Vec<(Link, Bytes)>,
     /// How long before the tick reading begins: as long as it took of late.
     lead: Duration,
     inbox: Receiver<Event>,
@@ -112,24 +140,6 @@ impl Thread {
     fn handle(&mut self, event: Event) {
         let now = self.now();
         match event {
-            Event::Net(NetEvent::Opened { id, peer, transport, link }) => {
-                self.links.insert(id, LinkEntry { link, transport });
-                self.gateway.handle_opened(now, id, peer.ip(), false);
-            }
-            Event::Net(NetEvent::Message { id, bytes }) => {
-                self.gateway.handle_message(now, id, &bytes);
-            }
-            Event::Net(NetEvent::Closed { id }) => {
-                self.links.remove(&id);
-                self.gateway.handle_closed(id);
-            }
-            Event::Net(NetEvent::Upgraded(upgraded)) => {
-                let from = upgraded.peer.ip();
-                match self.parts.pool.add(upgraded) {
-                    Ok(id) => self.gateway.handle_opened(now, id, from, true),
-                    Err(error) => log::debug!("a WebSocket was lost on the way in: {error}"),
-                }
-            }
             Event::Bundle(bundle) => self.gateway.handle_bundle(now, bundle),
             Event::Admission(id, answer) => self.gateway.handle_admission(id, answer),
             Event::Located(id, character, located) => {
@@ -139,9 +149,36 @@ impl Thread {
         }
     }
 
-    /// Reads every WebSocket once.
+    fn handle_net(&mut self, event: NetEvent) {
+        let now = self.now();
+        match event {
+            NetEvent::Opened { id, peer, transport, link } => {
+                self.links.insert(id, LinkEntry { link, transport });
+                self.gateway.handle_opened(now, id, peer.ip(), false);
+            }
+            NetEvent::Message { id, bytes } => {
+                self.gateway.handle_message(now, id, &bytes);
+            }
+            NetEvent::Closed { id } => {
+                self.links.remove(&id);
+                self.gateway.handle_closed(id);
+            }
+            NetEvent::Upgraded(upgraded) => {
+                let from = upgraded.peer.ip();
+                match self.parts.pool.add(upgraded) {
+                    Ok(id) => self.gateway.handle_opened(now, id, from, true),
+                    Err(error) => log::debug!("a WebSocket was lost on the way in: {error}"),
+                }
+            }
+        }
+    }
+
+    /// Takes what has come in on all transports since the last time.
     fn read(&mut self) {
         let begun = Instant::now();
+        while let Ok(event) = self.parts.net.try_recv() {
+            self.handle_net(event);
+        }
         let now = self.now();
         let gateway = &mut self.gateway;
         self.parts.pool.read_all(|id, read| match read {
@@ -157,11 +194,16 @@ impl Thread {
 impl Thread {
     /// Does what the gateway wants done.
     fn act(&mut self) {
+        self.carry_out();
+        self.send_datagrams();
+    }
+
+    fn carry_out(&mut self) {
         let now = self.now();
         while let Some(output) = self.gateway.poll_output() {
             match output {
-                Output::Send { connection, message, frame } => {
-                    self.send(now, connection, message, frame);
+                Output::Send { connection, message, how } => {
+                    self.send(now, connection, message, how);
                 }
                 Output::Close { connection, reason } => self.close(connection, reason),
                 Output::Admit { connection, token, resume, character } => {
@@ -179,8 +221,8 @@ impl Thread {
         }
     }
 
-    fn send(&mut self, now: Duration, id: ConnectionId, message: Bytes, frame: bool) {
-        if frame {
+    fn send(&mut self, now: Duration, id: ConnectionId, message: Bytes, how: Delivery) {
+        if how != Delivery::Reliable {
             self.parts.metrics.frame_size.observe(message.len() as f64);
         }
         let Some(entry) = self.links.get(&id) else {
@@ -189,15 +231,21 @@ impl Thread {
             }
             return;
         };
-        let sent = if frame {
-            entry.link.send_datagram(message)
-        } else {
-            entry.link.send_reliable(message)
-        };
-        if sent.is_err() {
+        if how == Delivery::Datagram {
+            self.datagrams.push((entry.link.clone(), message));
+        } else if entry.link.send_reliable(message).is_err() {
             self.close(id, CloseReason::TooSlow);
             self.gateway.handle_closed(id);
         }
+    }
+
+    /// Hands the datagrams that have gathered to the runtime, as one batch.
+    fn send_datagrams(&mut self) {
+        if self.datagrams.is_empty() {
+            return;
+        }
+        // When the runtime is that far behind, these are lost like any other.
+        let _ = self.parts.courier.try_send(std::mem::take(&mut self.datagrams));
     }
 
     fn close(&mut self, id: ConnectionId, reason: CloseReason) {

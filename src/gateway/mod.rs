@@ -81,11 +81,10 @@ pub struct Located {
 /// What the gateway wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// `frame`: it may be lost, but if it is, [`Gateway::handle_slow`] has to be called.
     Send {
         connection: ConnectionId,
         message: Bytes,
-        frame: bool,
+        how: Delivery,
     },
     Close {
         connection: ConnectionId,
@@ -107,6 +106,17 @@ pub enum Output {
         zone: ZoneId,
         messages: Vec<ToZone>,
     },
+}
+
+/// How a message travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// In order and completely.
+    Reliable,
+    /// A frame, in order: if it is dropped, [`Gateway::handle_slow`] has to be called.
+    Frame,
+    /// A frame that may get lost, as the client has agreed.
+    Datagram,
 }
 
 /// What happened, for the metrics; all counts only rise.
@@ -321,7 +331,8 @@ impl Gateway {
         }
         self.counters.frames += 1;
         self.counters.frame_bytes += message.len() as u64;
-        self.outputs.push_back(Output::Send { connection: id, message, frame: true });
+        let how = if connection.ordered { Delivery::Frame } else { Delivery::Datagram };
+        self.outputs.push_back(Output::Send { connection: id, message, how });
     }
 
     fn welcome(
@@ -435,7 +446,8 @@ impl Gateway {
 
     fn send(&mut self, id: ConnectionId, message: &ServerMessage) {
         let message = Bytes::from(message.encode());
-        self.outputs.push_back(Output::Send { connection: id, message, frame: false });
+        let how = Delivery::Reliable;
+        self.outputs.push_back(Output::Send { connection: id, message, how });
     }
 
     fn close(&mut self, id: ConnectionId, reason: CloseReason) {

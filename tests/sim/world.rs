@@ -306,10 +306,9 @@ impl World {
         let Some(server) = &mut self.server else { return };
         for output in std::mem::take(&mut server.outgoing) {
             match output {
-                gateway::Output::Send { connection, message, frame } => {
-                    let Some(player) = holder(&mut self.players, connection) else { continue };
+                gateway::Output::Send { connection, message, how } => {
                     let packet = Packet::ToClient { connection, bytes: message.to_vec() };
-                    if frame && !player.ordered {
+                    if how == gateway::Delivery::Datagram {
                         self.network.send_datagram(self.now, packet);
                     } else {
                         self.network.send_ordered(self.now, connection, false, packet);

@@ -13,7 +13,6 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 
-use crate::app::gateway::Event;
 use crate::net::http::{Peer, UpgradeError, websocket_upgrade};
 use crate::net::{NetEvent, WEBSOCKET_PATH};
 
@@ -23,7 +22,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 /// its thread.
 pub fn service(
     routes: Router,
-    gateway: Option<Sender<Event>>,
+    gateway: Option<Sender<NetEvent>>,
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>
 + Clone
 + Send
@@ -33,7 +32,7 @@ pub fn service(
         if let Some(gateway) = gateway.clone().filter(|_| request.uri().path() == WEBSOCKET_PATH) {
             let answer = websocket_upgrade(&mut request, move |upgraded| {
                 // A gateway that is gone closes the connection by dropping it.
-                let _ = gateway.send(Event::Net(NetEvent::Upgraded(upgraded)));
+                let _ = gateway.send(NetEvent::Upgraded(upgraded));
             });
             let answer = answer.unwrap_or_else(UpgradeError::response);
             return Box::pin(std::future::ready(Ok(answer.map(|()| Body::empty()))));
