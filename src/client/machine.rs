@@ -64,8 +64,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// A command that no frame covers after so long is sent again; the zone ignores what it has.
 const RESEND_AFTER: Duration = Duration::from_secs(1);
 const KEYFRAME_PATIENCE: Duration = Duration::from_millis(250);
-/// Frames come every tick and pongs every other second, so this is a connection that is gone: QUIC does
-/// not notice by itself when a server dies.
+/// Frames come every tick and pongs every other second, so this is a connection that is gone: QUIC
+/// does not notice by itself when a server dies.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 const JOIN_MAX: Duration = Duration::from_secs(10);
 /// Events kept until taken; the oldest go first.

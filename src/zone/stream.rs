@@ -33,11 +33,12 @@ pub(super) struct Stream {
     ordered: bool,
     number: u32,
     sent: VecDeque<Sent>,
-    /// The newest frame the client says it has.
+    /// The newest frame the client says it has, or a keyframe sent since: what follows builds on
+    /// it at once, and a client that did not get it asks for another. Were it repeated until it is
+    /// acknowledged, each one would make the client forget the one that the acknowledgement on
+    /// its way is for.
     acked: u32,
     keyframe: bool,
-    /// The first of the keyframes sent since a frame was acknowledged; older ones do not count.
-    keyframes_from: u32,
     /// Cells whose look the client does not have, sorted.
     pending: Vec<u32>,
     /// After a keyframe: the next chunk of the memory to send.
@@ -57,7 +58,6 @@ impl Stream {
             sent: VecDeque::new(),
             acked: 0,
             keyframe: true,
-            keyframes_from: 0,
             pending: Vec::new(),
             resync: None,
             events: VecDeque::new(),
@@ -68,7 +68,7 @@ impl Stream {
     /// The client has this frame.
     pub(super) fn handle_ack(&mut self, number: u32) {
         let known = self.sent.iter().any(|s| s.number == number);
-        if self.ordered || !known || number <= self.acked || number < self.keyframes_from {
+        if self.ordered || !known || number <= self.acked {
             return;
         }
         self.acked = number;
@@ -120,19 +120,19 @@ impl Stream {
         let reachable = number - newest < FRAME_HISTORY as u32
             && self.sent.iter().any(|s| s.number == newest && s.view.place == view.place);
         let keyframe = self.keyframe || !reachable;
-        if keyframe && (self.keyframe || self.keyframes_from <= self.acked) {
+        if keyframe {
             // What was sent before is forgotten; all that is known is sent again.
             self.sent.clear();
             self.pending = visible();
             self.pending.retain(|&index| memory.cell(index as usize).is_some());
             self.resync = Some(0);
             self.keyframe = false;
-            self.keyframes_from = number;
+            self.acked = number;
         }
         self.resync_some(memory);
         let mut news = std::mem::take(&mut self.pending);
         let mut cells = news.clone();
-        for frame in self.sent.iter().filter(|s| keyframe || s.number > newest) {
+        for frame in self.sent.iter().filter(|s| s.number > newest) {
             cells.extend_from_slice(&frame.cells);
         }
         if cells.len() > news.len() {
@@ -166,9 +166,7 @@ impl Stream {
             self.sent.clear();
             news = Vec::new();
         } else if self.sent.len() == FRAME_HISTORY {
-            // A keyframe that nobody acknowledges: begin anew rather than repeat for ever.
-            let gone = self.sent.pop_front();
-            self.keyframe |= keyframe && gone.is_some();
+            self.sent.pop_front();
         }
         self.sent.push_back(Sent { number, view, cells: news, events_end });
         (bytes.into(), keyframe)
@@ -187,6 +185,7 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
     use std::sync::Arc;
 
     use super::Stream;
@@ -195,9 +194,20 @@ mod tests {
     use crate::protocol::frame::FrameReader;
     use crate::protocol::{Event, Place, View};
 
-    /// Plays a stream over a link that loses frames and acknowledgements; in the end, when nothing
-    /// changes any more, the client knows everything.
-    fn play(seed: u64, ordered: bool, loss_percent: u32) {
+    /// How a link behaves.
+    #[derive(Clone, Copy, Debug, Default)]
+    struct Way {
+        ordered: bool,
+        loss_percent: u32,
+        /// Ticks that a frame takes, and its acknowledgement too.
+        lag: usize,
+    }
+
+    /// Plays a stream over a link that delays and loses frames and acknowledgements; in the end,
+    /// when nothing changes any more, the client knows everything and frames are small. Returns
+    /// the number of keyframes.
+    fn play(seed: u64, way: Way) -> u32 {
+        let Way { ordered, loss_percent, lag } = way;
         let mut rng = Rng::new(seed, 0, 0);
         let (width, height) = (96, 64);
         let mut memory = CellMap::new(width, height);
@@ -208,8 +218,16 @@ mod tests {
         let mut view = View { place, ..View::default() };
         let mut stream = Stream::new(ordered, seed);
         let mut reader = FrameReader::default();
-        let mut notes = Vec::new();
-        for tick in 1..400_u64 {
+        let (mut notes, mut keyframes) = (Vec::new(), 0);
+        let mut frames = VecDeque::from(vec![None; lag]);
+        let mut answers = VecDeque::from(vec![None; lag]);
+        let mut asked_at = 0;
+        let mut may_ask = |tick: u64| {
+            let ask = asked_at == 0 || tick - asked_at > 2 * lag as u64;
+            asked_at = if ask { tick } else { asked_at };
+            ask
+        };
+        for tick in 1..500_u64 {
             view.tick = tick;
             let quiet = tick > 300;
             if !quiet {
@@ -224,39 +242,65 @@ mod tests {
                     stream.add_event(Event::Burst { look: tick as u8, at, radius: 2 });
                 }
             }
-            let (bytes, _) = stream.next_frame(view.clone(), &memory, || (0..50).collect());
-            if !ordered && rng.chance(loss_percent) && !quiet {
-                continue;
-            }
-            match reader.apply(&bytes[1..]) {
-                Ok(Some(applied)) => {
-                    assert_eq!(reader.view().unwrap().as_ref(), &view);
-                    for event in applied.events {
-                        let Event::Burst { look, .. } = event else { panic!("{event:?}") };
-                        assert_eq!(notes.remove(0), look);
+            let (bytes, keyframe) =
+                stream.next_frame(view.clone(), &memory, || (0..50).map(|i| i * 2).collect());
+            keyframes += u32::from(keyframe);
+            assert!(
+                tick < 480 || bytes.len() < 64,
+                "{} bytes of nothing new, {keyframes} keyframes, {way:?}",
+                bytes.len()
+            );
+            let lost = !ordered && rng.chance(loss_percent) && !quiet;
+            frames.push_back((!lost).then_some((bytes, view.clone())));
+            let mut answer = None;
+            if let Some((bytes, view)) = frames.pop_front().flatten() {
+                match reader.apply(&bytes[1..]) {
+                    Ok(Some(applied)) => {
+                        assert_eq!(reader.view().unwrap().as_ref(), &view);
+                        for event in applied.events {
+                            let Event::Burst { look, .. } = event else { panic!("{event:?}") };
+                            // Those that no backlog holds any more are left out, the oldest first.
+                            let left_out = notes.iter().position(|&note| note == look).unwrap();
+                            assert!(left_out == 0 || loss_percent > 0);
+                            notes.drain(..=left_out);
+                        }
+                        answer = Some((reader.newest(), false));
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        assert!(!ordered, "{error}");
+                        // A client gives a keyframe time to come before it asks again.
+                        answer = Some((reader.newest(), may_ask(tick)));
                     }
                 }
-                Ok(None) => {}
-                Err(error) => {
-                    assert!(!ordered, "{error}");
+            }
+            answers.push_back(answer.filter(|_| quiet || !rng.chance(loss_percent)));
+            if let Some((newest, keyframe)) = answers.pop_front().flatten() {
+                stream.handle_ack(newest);
+                if keyframe {
                     stream.request_keyframe();
                 }
             }
-            if quiet || !rng.chance(loss_percent) {
-                stream.handle_ack(reader.newest());
-            }
+        }
+        while let Some(Some((bytes, _))) = frames.pop_front() {
+            reader.apply(&bytes[1..]).unwrap();
         }
         assert_eq!(reader.cells(), Some(&memory), "seed {seed}");
         assert!(notes.is_empty());
+        keyframes
     }
 
     #[test]
     fn the_client_ends_up_with_everything() {
         for seed in 0..10 {
-            play(seed, true, 0);
-            play(seed, false, 0);
-            play(seed, false, 50);
-            play(seed, false, 90);
+            for lag in [0, 1, 4, 10] {
+                let way = Way { lag, ..Way::default() };
+                assert_eq!(play(seed, Way { ordered: true, ..way }), 1);
+                let keyframes = play(seed, way);
+                assert_eq!(keyframes, 1, "lag {lag}");
+                play(seed, Way { loss_percent: 50, ..way });
+                play(seed, Way { loss_percent: 90, ..way });
+            }
         }
     }
 }

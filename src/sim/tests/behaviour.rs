@@ -460,7 +460,7 @@ fn nothing_hurts_or_hunts_the_guarded() {
 fn strangers_wander_in_while_somebody_is_there_and_not_without_end() {
     let (mut world, me, _) = scene(&[]);
     world.put(me, Pos::new(2, 16));
-    world.steps(12_000);
+    world.steps(6_000);
     let monsters = world.state.derived.monsters;
     assert!((1..=8).contains(&monsters), "{monsters}");
 }

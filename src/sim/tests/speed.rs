@@ -61,3 +61,42 @@ fn a_crowded_tick_is_measured() {
     let (monsters, players) = (world.state.derived.monsters, world.state.bodies().count());
     println!("{monsters} monsters, {players} players");
 }
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
+fn an_ordinary_tick_is_measured() {
+    let ticks: u32 = if cfg!(debug_assertions) { 200 } else { 20_000 };
+    let mut world = World::new(&spec(1, 5));
+    for number in 1..=4 {
+        let slot = world.join(number, Arrive::Up);
+        let character = world.state.actor(slot).character;
+        let player = world.state.players.get_mut(&character).expect("it has just joined");
+        player.sheet.hp_max = 1_000_000;
+        let actor = world.state.actor_mut(slot);
+        (actor.hp, actor.hp_max) = (1_000_000, 1_000_000);
+    }
+    let start = Instant::now();
+    let mut times = [0_u64; Kernel::ALL.len()];
+    for tick in 0..ticks {
+        let mut rng = Rng::new(7, tick.into(), 0);
+        let mut inputs = Vec::new();
+        for number in 1..=4 {
+            let command = any_command(&mut rng, &world.state, number);
+            if !matches!(command, crate::model::Command::UseStairs) {
+                inputs.push(world.command(number, command));
+            }
+        }
+        let mut last = Instant::now();
+        let World { state, scratch, out, .. } = &mut world;
+        step_with(state, &inputs, scratch, out, &mut |kernel| {
+            let now = Instant::now();
+            times[kernel as usize] += (now - last).as_nanos() as u64;
+            last = now;
+        });
+    }
+    let per_tick = start.elapsed() / ticks;
+    println!("an ordinary floor: {} us a tick", per_tick.as_micros());
+    for (kernel, nanos) in Kernel::ALL.into_iter().zip(times) {
+        println!("{:16} {:6} ns", format!("{kernel:?}"), nanos / u64::from(ticks));
+    }
+}
