@@ -66,6 +66,8 @@ impl Progress {
 
 /// Clients that connect at the same time; more would overrun the queue of the listener.
 const CONNECTING_MAX: usize = 16;
+/// QUIC clients of one UDP socket: the frames of one tick have to fit its receive buffer.
+const CLIENTS_PER_SOCKET: u32 = 25;
 /// Time for all to connect.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(60);
 /// Between the last one's connection and the first measurement.
@@ -74,9 +76,11 @@ const SETTLING: Duration = Duration::from_secs(2);
 impl Load {
     /// Connects all clients, then measures. `progress` tells others how far it is.
     pub(super) async fn run(self, progress: Arc<Progress>) -> anyhow::Result<Seen> {
-        let quic = match &self.target {
-            Target::Websocket(_) => None,
-            Target::Quic { certificate, .. } => Some(quic_endpoint(certificate)?),
+        let quic: Vec<Endpoint> = match &self.target {
+            Target::Websocket(_) => Vec::new(),
+            Target::Quic { certificate, .. } => (0..self.clients.div_ceil(CLIENTS_PER_SOCKET))
+                .map(|_| quic_endpoint(certificate))
+                .collect::<anyhow::Result<_>>()?,
         };
         let slots = Arc::new(tokio::sync::Semaphore::new(CONNECTING_MAX));
         let all = Arc::new(Barrier::new(self.clients as usize));
@@ -94,7 +98,7 @@ impl Load {
                 measured: None,
             };
             let slots = Arc::clone(&slots);
-            let quic = quic.clone();
+            let quic = quic.get((number / CLIENTS_PER_SOCKET) as usize).cloned();
             clients.spawn(async move {
                 let slot = slots.acquire_owned().await.context("waiting to connect")?;
                 client.run(quic, slot).await

@@ -164,7 +164,7 @@ impl Play {
     pub(super) fn speak(&mut self) {
         let tick = self.zone.state().tick.0;
         for player in &mut self.players {
-            if (tick + player.character.0) % TICKS_PER_COMMAND != 0 {
+            if !(tick + player.character.0).is_multiple_of(TICKS_PER_COMMAND) {
                 continue;
             }
             player.number += 1;
