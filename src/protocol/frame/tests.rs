@@ -155,6 +155,39 @@ fn every_delivered_frame_shows_what_was_sent() {
 }
 
 #[test]
+fn actors_that_move_cost_less_than_a_byte_each() {
+    let mut rng = Rng::new(5, 0, 0);
+    let actor = |id: u16, rng: &mut Rng| ActorView {
+        id: id * 7,
+        generation: 0,
+        kind: 3,
+        pos: pos(rng),
+        health: 15,
+        state: 2,
+        name: "".into(),
+    };
+    let mut before = View { tick: 100, ..View::default() };
+    before.me.pos = Pos::new(40, 30);
+    before.actors = (0..43).map(|id| actor(id, &mut rng)).collect();
+    let mut view = View { tick: 101, ..before.clone() };
+    for actor in &mut view.actors {
+        actor.pos = actor.pos.step(Direction::ALL[rng.below(8) as usize], 96, 64).unwrap();
+    }
+    let input = Input {
+        number: 2,
+        baseline: Some((1, &before)),
+        view,
+        events: &[],
+        first_event: 0,
+        cells: &[],
+        cells_sum: None,
+        hash: false,
+    };
+    let bytes = encode(input).bytes.len();
+    assert!(bytes < 43, "a frame with 43 moving actors has {bytes} bytes");
+}
+
+#[test]
 fn a_lost_baseline_asks_for_a_keyframe_and_a_wrong_hash_is_noticed() {
     let view = |tick| View { tick, ..View::default() };
     let frame = |number, baseline: Option<(u32, &View)>, hash| {
