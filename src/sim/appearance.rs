@@ -67,26 +67,40 @@ pub fn actor_visible_to(
     viewer: CharacterId,
     slot: u16,
 ) -> bool {
+    let mut slots = vec![slot];
+    retain_visible(state, scratch, viewer, &mut slots);
+    !slots.is_empty()
+}
+
+/// Keeps those of some actor slots that a character is shown, see [`actor_visible_to`].
+pub fn retain_visible(
+    state: &ZoneState,
+    scratch: &mut Scratch,
+    viewer: CharacterId,
+    slots: &mut Vec<u16>,
+) {
     scratch.attune(state);
-    let Some(sight) = scratch.sights.get(&viewer) else { return false };
-    let Some(player) = state.players.get(&viewer) else { return false };
-    if player.slot == slot {
-        return true;
-    }
-    let actor = state.actor(slot);
-    if !actor.alive {
-        return false;
-    }
-    let row = state.row(slot);
-    let pos = state.pos(actor.cell);
-    let beside = pos.chebyshev(state.pos(sight.cell)) <= 1;
+    let found = scratch.sights.get(&viewer).zip(state.players.get(&viewer));
+    let Some((sight, player)) = found else { return slots.clear() };
     let telepathic = state.is_affected(player.slot, Effect::Telepathic);
-    if telepathic && actor.kind != 0 && !row.has(is::INANIMATE) {
-        return true;
-    }
-    if !sight.visible.contains(pos) || state.is_hidden(slot) {
-        return false;
-    }
-    let in_gas = scratch.haze.get(actor.cell as usize).is_some_and(|&haze| haze != 0);
-    !row.has(is::INVISIBLE) || beside || in_gas
+    let here = state.pos(sight.cell);
+    slots.retain(|&slot| {
+        if player.slot == slot {
+            return true;
+        }
+        let actor = state.actor(slot);
+        if !actor.alive {
+            return false;
+        }
+        let row = state.row(slot);
+        if telepathic && actor.kind != 0 && !row.has(is::INANIMATE) {
+            return true;
+        }
+        let pos = state.pos(actor.cell);
+        if !sight.visible.contains(pos) || state.is_hidden(slot) {
+            return false;
+        }
+        let in_gas = || scratch.haze.get(actor.cell as usize).is_some_and(|&haze| haze != 0);
+        !row.has(is::INVISIBLE) || pos.chebyshev(here) <= 1 || in_gas()
+    });
 }

@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use appearance::{actor_visible_to, appearance, visible};
+pub use appearance::{actor_visible_to, appearance, retain_visible, visible};
 pub use cpu::fov::Visible;
 pub use scratch::Scratch;
 

@@ -87,6 +87,9 @@ pub struct Zone {
     step: StepOutput,
     place: Arc<Place>,
     looks: Looks,
+    /// Of the players here, shared with the pictures they are in.
+    names: BTreeMap<CharacterId, Arc<str>>,
+    nameless: Arc<str>,
     /// What came in since the last tick.
     inbox: Vec<Input>,
     /// Arrivals among `inbox`.
@@ -121,6 +124,8 @@ impl Zone {
             scratch: Scratch::default(),
             step: StepOutput::default(),
             looks: Looks::of_world(state.world_seed),
+            names: BTreeMap::new(),
+            nameless: Arc::from(""),
             place,
             inbox,
             arriving: Vec::new(),
@@ -287,11 +292,19 @@ impl Zone {
         for (gateway, reply) in self.replies.drain(..) {
             items.entry(gateway).or_default().push(reply);
         }
+        let players = &self.state.players;
+        self.names.retain(|character, _| players.contains_key(character));
+        for (&character, player) in players {
+            let name = || player.sheet.name.as_str().into();
+            self.names.entry(character).or_insert_with(name);
+        }
         let mut teller = Teller {
             state: &self.state,
             scratch: &mut self.scratch,
             looks: &self.looks,
             place: &self.place,
+            names: &self.names,
+            nameless: &self.nameless,
         };
         let mut gone = Vec::new();
         for (&character, held) in &mut self.attached {

@@ -1,5 +1,6 @@
 //! What a player is shown, from the state of the zone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::game::catalog::Effect;
@@ -21,6 +22,9 @@ pub(super) struct Teller<'a> {
     pub(super) scratch: &'a mut Scratch,
     pub(super) looks: &'a Looks,
     pub(super) place: &'a Arc<Place>,
+    /// Of the players here.
+    pub(super) names: &'a BTreeMap<CharacterId, Arc<str>>,
+    pub(super) nameless: &'a Arc<str>,
 }
 
 impl Teller<'_> {
@@ -37,9 +41,8 @@ impl Teller<'_> {
         visible: Option<&Visible>,
         inventory: &mut Arc<Vec<ItemView>>,
     ) -> View {
-        let items = self.inventory(&player.sheet);
-        if items != **inventory {
-            *inventory = Arc::new(items);
+        if !self.inventory(&player.sheet).eq(inventory.iter().copied()) {
+            *inventory = Arc::new(self.inventory(&player.sheet).collect());
         }
         View {
             place: self.place.clone(),
@@ -109,9 +112,8 @@ impl Teller<'_> {
                 slots.dedup();
             }
         }
-        slots.retain(|&slot| {
-            slot != player.slot && sim::actor_visible_to(self.state, self.scratch, viewer, slot)
-        });
+        slots.retain(|&slot| slot != player.slot);
+        sim::retain_visible(self.state, self.scratch, viewer, &mut slots);
         if slots.len() > ACTORS_IN_VIEW_MAX {
             let here = self.state.actors.get(usize::from(player.slot)).map_or(0, |a| a.cell);
             let distance = |slot: u16| {
@@ -146,32 +148,30 @@ impl Teller<'_> {
             pos: self.pos(actor.cell),
             health: u8::try_from(health.min(15)).unwrap_or(15),
             state,
-            name: other.map_or_else(|| Arc::from(""), |p| p.sheet.name.as_str().into()),
+            name: self.names.get(&actor.character).unwrap_or(self.nameless).clone(),
         }
     }
 
-    fn inventory(&self, sheet: &Sheet) -> Vec<ItemView> {
-        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-        sheet
-            .items
-            .iter()
-            .map(|(&slot, thing)| {
-                let row = thing.kind.row();
-                let worn = sheet.weapon == Some(slot) || sheet.armor == Some(slot);
-                ItemView {
-                    slot,
-                    look: self.looks.look(thing, sheet),
-                    count: u8::try_from(thing.count).unwrap_or(u8::MAX),
-                    enchant: if thing.identified { thing.enchant } else { 0 },
-                    flags: flag(worn, item::EQUIPPED)
-                        | flag(thing.identified, item::IDENTIFIED)
-                        | flag(is_malevolent(thing, sheet), item::MALEVOLENT)
-                        | flag(row.is_aimed(), item::TARGETED)
-                        | flag(row.is_gear(), item::WEARABLE)
-                        | flag(row.is_usable() && !row.has(flags::SHOOTS), item::USABLE),
-                }
-            })
-            .collect()
+    fn inventory<'s>(&'s self, sheet: &'s Sheet) -> impl Iterator<Item = ItemView> + 's {
+        fn flag(on: bool, bit: u8) -> u8 {
+            if on { bit } else { 0 }
+        }
+        sheet.items.iter().map(move |(&slot, thing)| {
+            let row = thing.kind.row();
+            let worn = sheet.weapon == Some(slot) || sheet.armor == Some(slot);
+            ItemView {
+                slot,
+                look: self.looks.look(thing, sheet),
+                count: u8::try_from(thing.count).unwrap_or(u8::MAX),
+                enchant: if thing.identified { thing.enchant } else { 0 },
+                flags: flag(worn, item::EQUIPPED)
+                    | flag(thing.identified, item::IDENTIFIED)
+                    | flag(is_malevolent(thing, sheet), item::MALEVOLENT)
+                    | flag(row.is_aimed(), item::TARGETED)
+                    | flag(row.is_gear(), item::WEARABLE)
+                    | flag(row.is_usable() && !row.has(flags::SHOOTS), item::USABLE),
+            }
+        })
     }
 
     /// Tells a player what happened, if it concerns or reaches it.
