@@ -119,9 +119,9 @@ impl Thread {
             Event::Net(NetEvent::Message { id, bytes }) => {
                 self.gateway.handle_message(now, id, &bytes);
             }
-            Event::Net(NetEvent::Closed { id }) => {
+            Event::Net(NetEvent::Closed { id, reason }) => {
                 self.links.remove(&id);
-                self.gateway.handle_closed(id);
+                self.gateway.handle_ended(id, reason);
             }
             Event::Net(NetEvent::Upgraded(upgraded)) => {
                 let from = upgraded.peer.ip();
@@ -147,7 +147,7 @@ impl Thread {
         self.parts.pool.read_all(|id, read| match read {
             PoolRead::Message(bytes) => gateway.handle_message(now, id, &bytes),
             PoolRead::Drained => gateway.handle_drained(id),
-            PoolRead::Closed(_) => gateway.handle_closed(id),
+            PoolRead::Closed(reason) => gateway.handle_ended(id, reason),
         });
         let took = begun.elapsed() + LEAD_MIN;
         self.lead = ((self.lead * 7 + took) / 8).clamp(LEAD_MIN, LEAD_MAX);
@@ -196,7 +196,7 @@ impl Thread {
         };
         if sent.is_err() {
             self.close(id, CloseReason::TooSlow);
-            self.gateway.handle_closed(id);
+            self.gateway.handle_ended(id, Some(CloseReason::TooSlow));
         }
     }
 
