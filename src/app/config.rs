@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 
 use crate::disk::sqlite::Synchronous;
@@ -212,7 +212,7 @@ impl Config {
                 .or(raw.requests_per_minute)
                 .unwrap_or(120),
             log: log.parse().map_err(|_| {
-                anyhow::anyhow!("log is \"{log}\"; it must be error, warn, info, debug or trace")
+                anyhow!("log is \"{log}\"; it must be error, warn, info, debug or trace")
             })?,
         })
     }
@@ -221,7 +221,18 @@ impl Config {
 fn read_file(path: &Path) -> anyhow::Result<Raw> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("reading the configuration file {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("in the configuration file {}", path.display()))
+    toml::from_str(&text)
+        .map_err(|error| in_line(&text, &error))
+        .with_context(|| format!("in the configuration file {}", path.display()))
+}
+
+/// A mistake in a TOML file on one line: where it is and what it is, without the picture of it.
+pub(super) fn in_line(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let message = error.message();
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => anyhow!("line {}: {message}", before.matches('\n').count() + 1),
+        None => anyhow!("{message}"),
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use crate::game::catalog::content::content_json;
 use crate::game::state::ZoneState;
 use crate::journal::{Journal, Report, SqliteJournal, Worker, WorkerConfig};
 use crate::net::certificate;
-use crate::net::http::HttpConfig;
+use crate::net::http::{HttpConfig, HttpCounters};
 use crate::net::quic::{QuicConfig, QuicServer};
 use crate::net::tls::Identity;
 use crate::net::websocket::{Pool, PoolConfig};
@@ -150,7 +150,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let parts = instance::Parts {
         clock: clock.clone(),
         threads: threads.clone(),
-        directory,
+        directory: directory.clone(),
         loader,
         registrar,
         journal: worker.requests(),
@@ -195,6 +195,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         world: &world,
         store,
         tokens,
+        directory: directory.clone(),
         metrics,
         health: health.clone(),
         net: net_events,
@@ -318,6 +319,7 @@ struct Served<'a> {
     world: &'a World,
     store: Arc<Store>,
     tokens: Arc<Tokens>,
+    directory: Arc<Directory>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     net: crossbeam_channel::Sender<NetEvent>,
@@ -357,7 +359,8 @@ impl Served<'_> {
             let _ = receiver.wait_for(|&stop| stop).await;
         };
         let end = stopped(self.stopped.clone());
-        runtime.spawn(async move { quic.serve(end).await });
+        let accepting = quic.clone();
+        runtime.spawn(async move { accepting.serve(end).await });
 
         let web = tokio::net::TcpListener::from_std(sockets.web).context("taking the web port")?;
         let admin =
@@ -376,9 +379,16 @@ impl Served<'_> {
             self.metrics.clone(),
             site(self.world),
         );
-        let http_config = HttpConfig {
-            per_address_max: self.config.connections_per_address_max,
-            ..HttpConfig::default()
+        // A share for each address, well below all: one that opens connections and says nothing on
+        // them must not keep the others out.
+        let mut http_config = HttpConfig::default();
+        http_config.per_address_max =
+            http_config.per_address_max.min(self.config.connections_per_address_max);
+        let door = Door {
+            quic: quic.clone(),
+            http: Arc::default(),
+            directory: self.directory,
+            metrics: self.metrics.clone(),
         };
         let service = http::upgrade::service(routes, Some(self.net));
         let end = stopped(self.stopped.clone());
@@ -386,9 +396,10 @@ impl Served<'_> {
             web,
             service,
             http_config.clone(),
-            Arc::default(),
+            door.http.clone(),
             end,
         ));
+        runtime.spawn(door.report());
         let service = http::upgrade::service(admin::router(self.health, self.metrics), None);
         let end = stopped(self.stopped);
         runtime.spawn(crate::net::http::serve(admin, service, http_config, Arc::default(), end));
@@ -404,6 +415,42 @@ impl Served<'_> {
         let made = certificate::load_or_make(&path, &[], SystemTime::now())?;
         publish(hashes, &made.hashes);
         Ok((made.identity, Some(made.renew_at)))
+    }
+}
+
+/// Who was turned away at the door, and who is in the world: counted elsewhere, shown once a second.
+struct Door {
+    quic: QuicServer,
+    http: Arc<HttpCounters>,
+    directory: Arc<Directory>,
+    metrics: Arc<Metrics>,
+}
+
+impl Door {
+    async fn report(self) {
+        let Self { quic, http, directory, metrics } = self;
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            second.tick().await;
+            let counters = quic.counters();
+            let refused: u64 = [
+                &counters.refused_unfinished,
+                &counters.refused_address,
+                &counters.refused_full,
+                &counters.refused_draining,
+                &counters.failed,
+                &counters.timed_out,
+                &http.refused_full,
+                &http.refused_address,
+                &http.failed,
+            ]
+            .into_iter()
+            .map(|counter| counter.load(Ordering::Relaxed))
+            .sum();
+            let shown = &metrics.handshakes_refused;
+            shown.inc_by(refused.saturating_sub(shown.get()));
+            metrics.player_count.set(i64::try_from(directory.len()).unwrap_or(i64::MAX));
+        }
     }
 }
 
@@ -505,6 +552,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(config: &Config) -> anyhow::Result<()> {
+    allow_descriptors();
     let running = start(config)?;
     let mut out = std::io::stdout();
     writeln!(out, "{}", running.ready_line()).context("writing to the standard output")?;
@@ -529,4 +577,20 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     running.stop()?;
     log::info!("stopped; everything is on disk");
     Ok(())
+}
+
+/// Raises the limit of open files as far as it may be: many systems begin at 1,024, and each
+/// connection takes one.
+fn allow_descriptors() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls only read or write the structure that they are given.
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 && {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0
+        }
+    };
+    if !raised {
+        log::warn!("the limit of open files stays: {}", std::io::Error::last_os_error());
+    }
 }

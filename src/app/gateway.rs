@@ -159,9 +159,9 @@ impl Thread {
             NetEvent::Message { id, bytes } => {
                 self.gateway.handle_message(now, id, &bytes);
             }
-            NetEvent::Closed { id } => {
+            NetEvent::Closed { id, reason } => {
                 self.links.remove(&id);
-                self.gateway.handle_closed(id);
+                self.gateway.handle_ended(id, reason);
             }
             NetEvent::Upgraded(upgraded) => {
                 let from = upgraded.peer.ip();
@@ -184,7 +184,7 @@ impl Thread {
         self.parts.pool.read_all(|id, read| match read {
             PoolRead::Message(bytes) => gateway.handle_message(now, id, &bytes),
             PoolRead::Drained => gateway.handle_drained(id),
-            PoolRead::Closed(_) => gateway.handle_closed(id),
+            PoolRead::Closed(reason) => gateway.handle_ended(id, reason),
         });
         let took = begun.elapsed() + LEAD_MIN;
         self.lead = ((self.lead * 7 + took) / 8).clamp(LEAD_MIN, LEAD_MAX);
@@ -235,7 +235,7 @@ impl Thread {
             self.datagrams.push((entry.link.clone(), message));
         } else if entry.link.send_reliable(message).is_err() {
             self.close(id, CloseReason::TooSlow);
-            self.gateway.handle_closed(id);
+            self.gateway.handle_ended(id, Some(CloseReason::TooSlow));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The simulation threads: each ticks its zones on the shared clock and hands on what they say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -101,6 +101,7 @@ pub fn spawn(
         zones,
         loading: BTreeMap::new(),
         failed: BTreeSet::new(),
+        commanded: BTreeMap::new(),
         stopping: false,
         parts,
     };
@@ -113,8 +114,19 @@ struct Thread {
     /// What came for zones that are being loaded.
     loading: BTreeMap<ZoneId, Vec<Message>>,
     failed: BTreeSet<ZoneId>,
+    /// Commands that no frame covers yet.
+    commanded: BTreeMap<ZoneId, Commanded>,
     stopping: bool,
     parts: Parts,
+}
+
+/// When the first commands of a tick came in.
+#[derive(Debug, Default)]
+struct Commanded {
+    /// For the next tick.
+    next: Option<Instant>,
+    /// For ticks that are not durable yet.
+    ticks: VecDeque<(Tick, Instant)>,
 }
 
 impl Thread {
@@ -173,6 +185,8 @@ impl Thread {
                 zone.finish_tick();
                 observe(&self.parts.metrics, zone);
                 let tick = zone.state().tick;
+                let commanded = self.commanded.entry(id).or_default();
+                commanded.ticks.extend(commanded.next.take().map(|at| (tick, at)));
                 // A zone that falls asleep is quick to load again.
                 if tick.0.is_multiple_of(self.parts.snapshot_ticks) || zone.is_asleep() {
                     self.parts.loader.save_snapshot(zone.state().clone());
@@ -206,6 +220,10 @@ impl Thread {
         let Some(zone) = self.zones.get_mut(&id) else { return self.load_for(id, message) };
         match message {
             Message::Gateway { gateway, messages, .. } => {
+                if messages.iter().any(has_commands) {
+                    let commanded = self.commanded.entry(id).or_default();
+                    commanded.next.get_or_insert_with(Instant::now);
+                }
                 for message in messages {
                     zone.handle_message(gateway, message);
                 }
@@ -215,6 +233,10 @@ impl Thread {
             Message::Durable { tick, .. } => {
                 zone.handle_durable(tick);
                 self.hand_on(id);
+                let covered = &mut self.commanded.entry(id).or_default().ticks;
+                while let Some((_, at)) = covered.pop_front_if(|(of, _)| *of <= tick) {
+                    self.parts.metrics.action_latency.observe(at.elapsed().as_secs_f64());
+                }
             }
             Message::Loaded(_) | Message::Unloadable(_) | Message::Stop => {}
         }
@@ -288,6 +310,10 @@ impl Thread {
             self.parts.loader.save_snapshot(zone.state().clone());
         }
     }
+}
+
+fn has_commands(message: &ToZone) -> bool {
+    matches!(message, ToZone::Input { commands, .. } if !commands.is_empty())
 }
 
 fn observe(metrics: &Metrics, zone: &Zone) {

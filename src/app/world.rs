@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::config::Config;
+use super::config::{Config, in_line};
 use crate::disk::DataFolder;
 use crate::game::generate::ZoneSpec;
 use crate::model::ZoneId;
@@ -63,9 +63,11 @@ impl World {
     /// Reads a world file.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
-            .with_context(|| format!("reading the world from {}", path.display()))?;
+            .with_context(|| format!("cannot read {}, restore it from a backup", path.display()))?;
         let world: Self =
-            toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+            toml::from_str(&text).map_err(|error| in_line(&text, &error)).with_context(|| {
+                format!("{} is damaged, restore the file from a backup", path.display())
+            })?;
         ensure!(
             world.seed.parse::<u64>().is_ok(),
             "the seed in {} is not a number: restore the file from a backup",

@@ -62,6 +62,7 @@ pub fn main() -> ExitCode {
 
 /// Says what went wrong, on one line of the standard error.
 fn complain(error: &str) {
+    let error: Vec<&str> = error.lines().map(str::trim).collect();
     // Where the standard error is closed there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "undercroft: {error}");
+    let _ = writeln!(std::io::stderr(), "undercroft: {}", error.join(" "));
 }

@@ -269,7 +269,8 @@ impl Turn<'_> {
         }
     }
 
-    /// A player's connection is gone: the body stays, guarded, for a while.
+    /// A player's connection is gone: the body stays, guarded, for a while. What it was told to do
+    /// and has not done yet waits for the connection to come back: it was acknowledged.
     pub fn disconnect(&mut self, character: CharacterId) {
         self.guard(character, GRACE_TICKS);
     }
@@ -277,7 +278,6 @@ impl Turn<'_> {
     fn guard(&mut self, character: CharacterId, ticks: u64) {
         let until = Tick(self.state.tick.0 + ticks);
         let Some(player) = self.state.players.get_mut(&character) else { return };
-        player.queue.clear();
         if player.connected || player.guarded_until > until {
             player.guarded_until = until;
         }

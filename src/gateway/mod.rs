@@ -194,6 +194,14 @@ impl Gateway {
         self.remove(id);
     }
 
+    /// The transport connection is gone; the transport itself closed it if there is a reason.
+    pub fn handle_ended(&mut self, id: ConnectionId, reason: Option<CloseReason>) {
+        if let Some(reason) = reason.filter(|_| self.connections.contains_key(&id)) {
+            *self.counters.closes.entry(reason).or_default() += 1;
+        }
+        self.remove(id);
+    }
+
     /// Bytes of one message came in.
     pub fn handle_message(&mut self, now: Duration, id: ConnectionId, bytes: &[u8]) {
         let Some(connection) = self.connections.get_mut(&id) else { return };

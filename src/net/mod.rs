@@ -30,6 +30,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use crate::protocol::CloseReason;
+
 pub use link::{Link, LinkError};
 
 /// Path of the WebTransport endpoint.
@@ -69,8 +71,8 @@ pub enum NetEvent {
     Opened { id: u64, peer: SocketAddr, transport: Transport, link: Link },
     /// One message, without its length prefix; 1 to `CLIENT_MESSAGE_BYTES_MAX` bytes.
     Message { id: u64, bytes: Bytes },
-    /// The connection is over; nothing of this id follows.
-    Closed { id: u64 },
+    /// The connection is over; nothing of this id follows. With the reason where this side ended it.
+    Closed { id: u64, reason: Option<CloseReason> },
     /// A TCP connection that speaks WebSocket from here on: the gateway thread gives it to its
     /// [`websocket::Pool`], which chooses the id.
     Upgraded(Upgraded),

@@ -159,7 +159,8 @@ impl Pump {
                 next = outbox.recv(), if unwritten.len() < UNWRITTEN_BYTES_MAX => {
                     let Some(mut message) = next else {
                         flush(&mut send, &unwritten[written..]).await;
-                        break CloseReason::Goodbye;
+                        // Whoever closes lets go of the link as well: both are noticed at once.
+                        break closing.reason.get().copied().unwrap_or(CloseReason::Goodbye);
                     };
                     loop {
                         append(&mut unwritten, &message);

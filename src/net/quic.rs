@@ -321,13 +321,14 @@ impl Shared {
             return;
         }
         let end = pump.run(|bytes, _| self.tell(NetEvent::Message { id, bytes })).await;
-        match end {
-            End::Local(CloseReason::Malformed | CloseReason::TooLarge) => {
-                count(&self.counters.violations);
-            }
-            End::Local(_) | End::Peer(_) => {}
+        let reason = match end {
+            End::Local(reason) => Some(reason),
+            End::Peer(_) => None,
+        };
+        if matches!(reason, Some(CloseReason::Malformed | CloseReason::TooLarge)) {
+            count(&self.counters.violations);
         }
-        self.tell_closed(id).await;
+        self.tell_closed(id, reason).await;
     }
 
     /// The answer when the gateway is behind: this connection goes.
@@ -339,8 +340,8 @@ impl Shared {
     }
 
     /// The gateway must hear of every end, or it would keep the connection for ever.
-    async fn tell_closed(&self, id: u64) {
-        let mut event = NetEvent::Closed { id };
+    async fn tell_closed(&self, id: u64, reason: Option<CloseReason>) {
+        let mut event = NetEvent::Closed { id, reason };
         while let Err(TrySendError::Full(back)) = self.events.try_send(event) {
             event = back;
             tokio::time::sleep(Duration::from_millis(10)).await;

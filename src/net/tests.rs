@@ -73,7 +73,7 @@ fn echo(received: &Receiver<NetEvent>) -> Vec<Transport> {
                 links[&id].send_datagram(bytes.clone()).unwrap();
                 links[&id].send_reliable(bytes).unwrap();
             }
-            NetEvent::Closed { id } => {
+            NetEvent::Closed { id, .. } => {
                 links.remove(&id).unwrap();
                 break;
             }
@@ -337,6 +337,19 @@ fn the_pool_closes_what_is_no_message() {
         assert_eq!(pair.close_code(), Some(4000 + u16::from(reason as u8)));
         assert!(pair.pool.is_empty());
     }
+}
+
+#[test]
+fn what_follows_a_message_too_large_is_read_past() {
+    use std::io::Write;
+    let mut pair = Pair::new();
+    pair.peer.get_mut().write_all(&[0x82, 0xfe, 0x0b, 0xb8, 0, 0, 0, 0]).unwrap();
+    assert_eq!(pair.found(), [PoolRead::Closed(Some(CloseReason::TooLarge))]);
+    for _ in 0..30 {
+        pair.peer.get_mut().write_all(&[0; 100]).unwrap();
+        pair.pool.read_all(|_, found| panic!("{found:?}"));
+    }
+    assert_eq!(pair.close_code(), Some(4000 + u16::from(CloseReason::TooLarge as u8)));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -131,7 +131,8 @@ impl Pool {
             .max_frame_size(Some(CLIENT_MESSAGE_BYTES_MAX));
         let web = WebSocket::from_partially_read(wire, leftover, Role::Server, Some(config));
         self.index.insert(id, self.sockets.len());
-        self.sockets.push(Socket { id, peer, web, slow: false, closing_passes: None });
+        let socket = Socket { id, peer, web, slow: false, closing_passes: None, unreadable: false };
+        self.sockets.push(socket);
         Ok(id)
     }
 
@@ -239,6 +240,9 @@ struct Socket {
     slow: bool,
     /// How many passes a closing connection still has; `None`: it is open.
     closing_passes: Option<u32>,
+    /// What comes makes no sense any more: tungstenite must not be asked again after an error (its
+    /// buffers are then in a state that it asserts not to be in).
+    unreadable: bool,
 }
 
 /// How a socket's life ends.
@@ -255,6 +259,9 @@ impl Socket {
             if *passes == 0 {
                 return Some(End::Gone);
             }
+        }
+        if self.unreadable {
+            return self.discard(messages_max);
         }
         for _ in 0..messages_max {
             match self.web.read() {
@@ -294,8 +301,30 @@ impl Socket {
             | Error::Http(_)
             | Error::HttpFormat(_) => CloseReason::Malformed,
         };
+        self.unreadable = true;
         let is_open = self.closing_passes.is_none();
         Some(if is_open { End::Violation(violation) } else { End::Gone })
+    }
+
+    /// Reads past whatever comes until the peer is gone: closing with bytes unread would reset the
+    /// connection, and the peer would not see the reason.
+    fn discard(&mut self, chunks_max: usize) -> Option<End> {
+        let wire = self.web.get_mut();
+        if wire.waiting() == 0 {
+            // Nothing more is said, so a peer that reads sees the end. Said again it changes nothing.
+            let _ = wire.stream.shutdown(Shutdown::Write);
+        }
+        let mut bytes = [0; READ_BYTES];
+        for _ in 0..chunks_max {
+            match wire.stream.read(&mut bytes) {
+                Ok(0) => return Some(End::Gone),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(_) => return Some(End::Gone),
+            }
+        }
+        None
     }
 
     /// Writes what waits.

@@ -80,7 +80,7 @@ metrics! {
     tick_interval: Histogram of INTERVAL = "game_server_tick_interval_seconds", "Start of one tick of a zone to the start of the next.";
     zone_population: IntGaugeVec["zone"] = "game_server_zone_population", "Players in a zone.";
     actions: IntCounter = "game_server_actions_total", "Commands of players that were executed.";
-    action_latency: Histogram of LONG = "game_server_action_latency_seconds", "Arrival of a command to the departure of the frame that shows it.";
+    action_latency: Histogram of LONG = "game_server_action_latency_seconds", "Arrival of the first commands of a tick at a zone to the departure of its frames.";
     combat_events: IntCounter = "game_server_combat_events_total", "Blows, kills and deaths.";
 
     frame_size: Histogram of FRAME = "game_server_frame_bytes", "Size of a frame.";

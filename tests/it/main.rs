@@ -1,4 +1,10 @@
 //! Tests that need files, sockets or processes.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod bad_input;
 mod corpus;
+mod kill;
+mod observability;
+mod rig;
+mod sessions;
+mod startup;
