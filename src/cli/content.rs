@@ -129,9 +129,15 @@ impl ContentTables {
         match event {
             Event::Note { code, who, other, look, number } => {
                 let template = self.notes.get(usize::from(*code))?;
+                // Players are called what they call themselves.
+                let named = matches!(who, Who::Actor { kind: 0, .. });
+                let named = named && template.starts_with("{who}");
                 let who = (self.who(*who, names), *who == Who::You);
                 let other = (self.who(*other, names), *other == Who::You);
                 let text = fill(template, &who, &other, self.look_name(*look), *number);
+                if named {
+                    return Some(text);
+                }
                 let mut letters = text.chars();
                 let first = letters.next()?.to_uppercase();
                 Some(first.chain(letters).collect())

@@ -2,7 +2,7 @@
 // looks again after each frame, and stops at the first sign of trouble.
 
 import { findPath, isFrontier, itemAt, stepCost } from './path.js';
-import { DIRECTIONS, STATE } from './protocol.js';
+import { DIRECTIONS, ME, STATE } from './protocol.js';
 
 const MOVES_AHEAD_MAX = 2;
 const STUCK_FRAMES = 40;
@@ -91,7 +91,7 @@ export class Autopilot {
   /** Null to go on, else what to say. */
   #reasonToStop() {
     const { world } = this;
-    if (world.place.zone !== this.zone) return '';
+    if (world.place.zone !== this.zone || world.me.flags & ME.DEAD) return '';
     if (world.me.hp < this.hp) return 'You stop: you are hurt.';
     this.hp = world.me.hp;
     for (const threat of this.#threats()) {

@@ -69,6 +69,8 @@ export class Content {
    */
   note(event, nameOf) {
     let second = false;
+    const first = this.template(event.code).match(/^\{(who|other)\}/);
+    const named = first && event[first[1]].type === 'actor' && event[first[1]].kind === 0;
     const filled = this.template(event.code).replace(
       /\{(who|other|item|n)\}|([\w']+)\|([\w']+)/g,
       (_, slot, you, others) => {
@@ -80,7 +82,8 @@ export class Content {
         return this.whoName(who, nameOf);
       },
     );
-    return filled.charAt(0).toUpperCase() + filled.slice(1);
+    // Players are called what they call themselves.
+    return named ? filled : filled.charAt(0).toUpperCase() + filled.slice(1);
   }
 
   /** What a note does to whom, as far as a number can float over a head. */

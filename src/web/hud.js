@@ -22,6 +22,7 @@ export class Hud {
     this.session = session;
     this.minimap = new Minimap($('minimap'));
     this.shown = {};
+    this.diedAt = null;
     world.addEventListener('line', () => this.drawLog());
   }
 
@@ -44,7 +45,15 @@ export class Hud {
     this.#actors();
     const dead = (me.flags & ME.DEAD) !== 0;
     $('death').hidden = !dead;
-    if (dead) $('death').querySelector('p').textContent = world.lines.at(-1)?.text ?? '';
+    if (dead) this.#death();
+    else this.diedAt = null;
+  }
+
+  /** What the log has said of it: all lines about the player since the last blow. */
+  #death() {
+    this.diedAt ??= performance.now();
+    const told = this.world.lines.filter((l) => l.tone === 'mine' && l.at > this.diedAt - 50);
+    $('death').querySelector('p').textContent = told.map((line) => line.text).join(' ');
   }
 
   #text(id, text) {

@@ -25,6 +25,8 @@ export class Input {
     Object.assign(this, game);
     this.held = new Map();
     this.aiming = null;
+    this.pointer = null;
+    this.told = '';
     this.listeners = new AbortController();
     const on = (target, type, handler) => {
       target.addEventListener(type, handler, { signal: this.listeners.signal });
@@ -54,6 +56,7 @@ export class Input {
   /** After each frame: keys that are held go on walking. */
   handleFrame() {
     this.pace.handleFrame();
+    this.#describe();
     if (this.aiming) this.renderer.target = this.aiming.at;
     const now = performance.now();
     for (const [, { direction, since }] of this.held) {
@@ -191,21 +194,33 @@ export class Input {
 
   #hover(event) {
     if (!this.world.view) return;
-    const at = this.#cellOf(event);
+    const { offsetX, offsetY, clientX, clientY } = event;
+    this.pointer = { offsetX, offsetY, clientX, clientY };
+    if (this.aiming) this.aiming.at = this.#cellOf(event);
+    if (this.aiming) this.renderer.target = this.aiming.at;
+    this.#describe();
+  }
+
+  /** What is under the pointer; the world moves under it as well. */
+  #describe() {
+    const { pointer } = this;
+    if (!pointer) return;
+    const at = this.#cellOf(pointer);
     this.renderer.pointer = at;
-    if (this.aiming) this.aiming.at = at;
-    if (this.aiming) this.renderer.target = at;
     const lines = this.world.describe(at.x, at.y);
     const tip = $('tip');
     tip.hidden = !lines;
     if (!lines) return;
-    tip.replaceChildren(...lines.map(tipLine));
-    const right = event.clientX + 290 > window.innerWidth;
-    tip.style.left = `${right ? event.clientX - tip.offsetWidth - 16 : event.clientX + 18}px`;
-    tip.style.top = `${Math.min(event.clientY + 14, window.innerHeight - tip.offsetHeight - 8)}px`;
+    const told = JSON.stringify(lines);
+    if (told !== this.told) tip.replaceChildren(...lines.map(tipLine));
+    this.told = told;
+    const right = pointer.clientX + 290 > window.innerWidth;
+    tip.style.left = `${right ? pointer.clientX - tip.offsetWidth - 16 : pointer.clientX + 18}px`;
+    tip.style.top = `${Math.min(pointer.clientY + 14, window.innerHeight - tip.offsetHeight - 8)}px`;
   }
 
   #unhover() {
+    this.pointer = null;
     this.renderer.pointer = null;
     $('tip').hidden = true;
   }

@@ -34,8 +34,8 @@ export class Pack {
   }
 
   /** "+2 rusty sword": what a slot holds, as far as it is known. */
-  name(item) {
-    const bare = this.world.content.itemName(item.look, item.count);
+  name(item, count = item.count) {
+    const bare = this.world.content.itemName(item.look, count);
     if (!(item.flags & ITEM.IDENTIFIED) || item.enchant === 0) return bare;
     const sign = item.enchant > 0 ? `+${item.enchant}` : String(item.enchant);
     return item.flags & ITEM.WEARABLE ? bare.replace(/^(an?|\d+) /, (a) => `${a.replace('an', 'a')}${sign} `) : `${bare} [${item.enchant}]`;
@@ -46,7 +46,7 @@ export class Pack {
     const icon = el('canvas', { width: ICON_PIXELS, height: ICON_PIXELS });
     icon.getContext('2d').drawImage(this.icons.item(look), 0, 0);
     const bad = item.flags & ITEM.MALEVOLENT ? ' bad' : '';
-    const worn = item.flags & ITEM.EQUIPPED ? el('small', {}, '● worn') : null;
+    const worn = item.flags & ITEM.EQUIPPED ? el('small', {}, look.category === 'weapon' ? '● in hand' : '● worn') : null;
     const row = el(
       'li',
       { title: look.description ?? '' },
@@ -92,7 +92,7 @@ export class Pack {
   /** What can be done with an item: key, label, action. */
   actions(item) {
     const { slot, flags } = item;
-    const name = this.name(item);
+    const name = this.name(item, 1);
     const command = (kind) => () => this.act.command({ kind, slot });
     const list = [];
     if (flags & ITEM.USABLE) list.push(['u', 'use', command('use')]);

@@ -4,6 +4,11 @@ import { api, vault } from './api.js';
 import { $, el } from './hud.js';
 import { NAME_BYTES_MAX } from './protocol.js';
 
+/** The server keeps names that begin with "guest-" for accounts. */
+function madeUpName() {
+  return `rover-${vault.account().replace(/^guest-/, '')}`.slice(0, NAME_BYTES_MAX);
+}
+
 /** Shows the start screen; `play({ token, character } or { resume })` begins the game. */
 export class Screens {
   constructor(info, play) {
@@ -70,7 +75,9 @@ export class Screens {
     );
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      const values = Object.fromEntries(inputs.map(([name, , input]) => [name, input.value.trim()]));
+      // A password is taken as it is, spaces and all.
+      const typed = ({ type, value }) => (type === 'password' ? value : value.trim());
+      const values = Object.fromEntries(inputs.map(([name, , input]) => [name, typed(input)]));
       this.#try(button, () => action(values));
     });
     return form;
@@ -80,7 +87,8 @@ export class Screens {
     const resume = vault.lastResume();
     const account = vault.account();
     const name = vault.lastName();
-    const nameField = ['name', 'Your name', { maxLength: NAME_BYTES_MAX, value: '', placeholder: 'Ada', required: false }];
+    const title = account ? 'A name, an old or a new one' : 'Your name';
+    const nameField = ['name', title, { maxLength: NAME_BYTES_MAX, value: '', placeholder: (account && name) || 'Ada', required: false }];
     const form = this.#form([nameField], 'Enter the dungeon', (values) => this.playAsGuest(values.name));
     this.#body(
       form,
@@ -94,12 +102,25 @@ export class Screens {
     );
   }
 
-  /** One click: an account, a character, the game. */
+  /** One click: an account, unless there is one; a character, unless it has such a one; the game. */
   async playAsGuest(name) {
-    const account = await api.guest();
-    let character = account.characters[0];
-    if (name || !character) character = await api.create(name || account.name.slice(0, NAME_BYTES_MAX));
-    this.play({ token: account.token, character: character.id });
+    const mine = (await this.#mine()) ?? (await api.guest()).characters;
+    const alive = mine.filter((c) => c.alive);
+    const same = (c) => c.name.toLowerCase() === name.toLowerCase();
+    const character = (name ? alive.find(same) : alive[0]) ?? (await api.create(name || madeUpName()));
+    this.play({ token: vault.token(), character: character.id });
+  }
+
+  /** The characters of the account that this browser knows, or null. */
+  async #mine() {
+    if (!vault.token()) return null;
+    try {
+      return await api.characters();
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      vault.forgetAccount();
+      return null;
+    }
   }
 
   #credentials(label, action, hint) {

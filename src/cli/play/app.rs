@@ -92,6 +92,8 @@ pub(super) struct App {
     pub(super) left_lying: Vec<Pos>,
     /// What the errand has seen of the player and of enemies.
     pub(super) watch: (u16, usize),
+    /// Where the player stood, and at which tick, when the errand last gave a command.
+    pub(super) given: Option<(Pos, u64)>,
 }
 
 const LOG_LINES_MAX: usize = 200;
@@ -113,6 +115,7 @@ impl App {
             zone: 0,
             left_lying: Vec::new(),
             watch: (0, 0),
+            given: None,
         }
     }
 

@@ -5,6 +5,10 @@ use crate::client::Knowledge;
 use crate::model::limits::INVENTORY_SLOTS;
 use crate::model::{Command, Pos};
 
+/// Ticks after which a command that has moved nobody is taken for done. A command is acknowledged
+/// when it is queued, turns before it is carried out.
+const STEP_PATIENCE_TICKS: u64 = 8;
+
 impl App {
     /// Begins an errand.
     pub(super) fn set_out(&mut self, known: &Knowledge<'_>, errand: Errand) {
@@ -27,6 +31,14 @@ impl App {
             self.errand = None;
             return None;
         }
+        let tick = known.view.tick;
+        let under_way = self.given.is_some_and(|(from, since)| {
+            from == known.here() && tick < since + STEP_PATIENCE_TICKS
+        });
+        if under_way {
+            return None;
+        }
+        self.given = Some((known.here(), tick));
         if errand == Errand::Explore
             && let Some(command) = self.collect(known)
         {

@@ -230,7 +230,7 @@ notes! {
     Respawns: "{who} wake|wakes up again.";
     Welcome: "{who} stand|stands on floor {n} of the dungeon.";
     DeepestYet: "{who} have|has never been this deep: floor {n}.";
-    ItemsScatter: "the belongings of {who} lie scattered.";
+    ItemsScatter: "everything that {who} carried lies scattered.";
     RespawnSoon: "{who} will wake up again in {n} seconds.";
     ArenaWins: "{who} win|wins the bout against {other}.";
 }

@@ -1,6 +1,6 @@
 // Who is there: the player, other players and monsters, between two cells while they walk.
 
-import { STATE } from '../protocol.js';
+import { ME, STATE } from '../protocol.js';
 import { spritePosition } from '../world.js';
 import { cloak, FONT } from './icons.js';
 
@@ -30,7 +30,8 @@ export function drawFigures(ctx, world, icons, toScreen, cell, now) {
     const { x, y } = toScreen(at.x, at.y);
     const walking = now - sprite.movedAt < 100;
     const asleep = (actor.state ?? 0) & STATE.ASLEEP;
-    const breath = asleep ? 0 : Math.sin(now / 420 + sprite.bornAt) * 0.018;
+    const dead = actor.mine && world.me.flags & ME.DEAD;
+    const breath = asleep || dead ? 0 : Math.sin(now / 420 + sprite.bornAt) * 0.018;
     const hop = walking ? Math.sin(((now - sprite.movedAt) / 100) * Math.PI) * 0.08 : 0;
     const gone = sprite.goneAt === undefined ? 1 : Math.max(0, 1 - (now - sprite.goneAt) / 350);
     ctx.save();
@@ -41,6 +42,7 @@ export function drawFigures(ctx, world, icons, toScreen, cell, now) {
     ctx.fill();
     const picture = pictureOf(world, icons, actor);
     const grow = 1.08 + breath;
+    if (dead) layDown(ctx, x, y, cell);
     const [w, h] = [cell * 1.08 * (sprite.actor.mine ? 1.02 : 1), cell * grow];
     ctx.drawImage(picture, x + (cell - w) / 2, y + cell * 0.96 - h - hop * cell, w, h);
     if (now - (sprite.hurtAt ?? -1e9) < 140) {
@@ -50,6 +52,13 @@ export function drawFigures(ctx, world, icons, toScreen, cell, now) {
     }
     ctx.restore();
   });
+}
+
+function layDown(ctx, x, y, cell) {
+  ctx.translate(x + cell / 2, y + cell * 0.75);
+  ctx.rotate(Math.PI / 2);
+  ctx.translate(-x - cell / 2, -y - cell / 2);
+  ctx.globalAlpha *= 0.7;
 }
 
 function pictureOf(world, icons, actor) {
