@@ -97,6 +97,7 @@ fn in_use(what: &str, address: SocketAddr, error: &std::io::Error) -> anyhow::Er
 }
 
 /// Starts everything: checks, binds, recovers, spawns.
+#[expect(clippy::too_many_lines, reason = "the whole composition, in the order it is made")]
 pub fn start(config: &Config) -> anyhow::Result<Running> {
     let folder = DataFolder::open(&config.data)?;
     let sockets = Sockets::bind(config)?;

@@ -56,7 +56,6 @@ pub type Courier = tokio::sync::mpsc::Sender<Vec<(Link, Bytes)>>;
 const BATCHES_MAX: usize = 64;
 
 /// The courier and the task that sends what it brings.
-#[must_use]
 pub fn courier() -> (Courier, impl Future<Output = ()> + Send + 'static) {
     let (sender, mut batches) = tokio::sync::mpsc::channel::<Vec<(Link, Bytes)>>(BATCHES_MAX);
     let task = async move {

@@ -23,6 +23,7 @@ const TICKS_IN_FLIGHT_MAX: usize = 8;
 
 /// What reaches a simulation thread.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "departures are few and gone at once")]
 pub enum Message {
     Gateway {
         gateway: GatewayId,

@@ -145,9 +145,9 @@ fn rerun(reader: &Reader, world: &World, id: ZoneId) -> Result<ZoneState, LoadEr
     }
     let state = generate(&world.spec(id));
     let replayer = Replayer::new(state);
-    follow(reader, replayer, None).map_err(|error| match error {
-        LoadError::Replay(ReplayError::Gap { .. }) => LoadError::NoStart { zone: id },
-        other => other,
+    follow(reader, replayer, None).map_err(|error| {
+        let gap = matches!(error, LoadError::Replay(ReplayError::Gap { .. }));
+        if gap { LoadError::NoStart { zone: id } } else { error }
     })
 }
 

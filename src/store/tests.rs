@@ -120,7 +120,7 @@ fn a_sheet_is_kept_once_and_never_goes_back() {
 }
 
 #[test]
-fn the_dead_are_listed_once_and_free_their_names() {
+fn the_dead_are_listed_once_and_wake_up_again() {
     check("fame", |store| {
         let id = hero(store);
         let death = |gold, depth, at| Death {
@@ -131,9 +131,10 @@ fn the_dead_are_listed_once_and_free_their_names() {
         assert_eq!(store.record_death("a", id, &death(70, 2, 10)).unwrap(), Applied::Now);
         assert_eq!(store.record_death("a", id, &death(99, 9, 99)).unwrap(), Applied::Before);
         let (character, _) = store.character(id).unwrap().unwrap();
-        assert!(!character.is_alive);
-        assert_eq!(character.summary, summary(4, 2, 70));
-        let next = store.create_character(character.account, "hero", 3).unwrap();
+        assert!(character.is_alive, "it wakes up again");
+        let taken = store.create_character(character.account, "hero", 3);
+        assert!(matches!(taken, Err(StoreError::NameTaken { .. })));
+        let next = store.create_character(character.account, "heroine", 3).unwrap();
         for (key, gold, depth, at) in [("b", 900, 3, 20), ("c", 70, 5, 30), ("d", 70, 5, 25)] {
             store.record_death(key, next.id, &death(gold, depth, at)).unwrap();
         }

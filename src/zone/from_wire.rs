@@ -11,11 +11,10 @@ pub(super) fn commands(
 ) -> impl Iterator<Item = Input> {
     commands.into_iter().zip(0_u32..).map(move |(command, n)| {
         let number = first.wrapping_add(n);
-        let command = match command {
-            Command::Chat { text } => {
-                Command::Chat { text: text.chars().filter(|c| !c.is_control()).collect() }
-            }
-            other => other,
+        let command = if let Command::Chat { text } = command {
+            Command::Chat { text: text.chars().filter(|c| !c.is_control()).collect() }
+        } else {
+            command
         };
         Input::Command { character, number, command }
     })

@@ -35,6 +35,7 @@ use to_wire::Teller;
 
 /// What a zone wants done. Everything in it is durable.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "departures are few and gone at once")]
 pub enum Output {
     Bundle {
         gateway: GatewayId,

@@ -3,6 +3,7 @@
 //! `tests/data/frames.json` holds frames and what [`FrameReader`] made of them; `decoder.mjs` puts
 //! the same frames through the browser's reader. `BLESS=1` writes the file anew.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
+#![allow(unreachable_pub, reason = "the modules of a test are private")]
 
 mod vectors;
 

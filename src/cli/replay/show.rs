@@ -75,6 +75,7 @@ impl Viewer {
     }
 
     /// False to end.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "there are many keys")]
     fn handle_key(&mut self, key: KeyCode) -> anyhow::Result<bool> {
         match key {
             KeyCode::Char('q') | KeyCode::Esc => return Ok(false),
