@@ -1,5 +1,6 @@
 // Everything on the page around the picture, apart from the pack: figures, log, company, link.
 
+import { cloak } from './draw/icons.js';
 import { Minimap } from './draw/minimap.js';
 import { ME } from './protocol.js';
 import { healthWords, stateWords } from './world.js';
@@ -127,7 +128,7 @@ export class Hud {
     const { world } = this;
     const kind = world.content.kind(actor.kind);
     const glyph = el('span', { className: 'glyph' }, kind.glyph);
-    glyph.style.color = kind.color;
+    glyph.style.color = actor.kind === 0 ? cloak(actor.name) : kind.color;
     const fill = el('i');
     const part = (actor.health + 1) / 16;
     fill.style.width = `${part * 100}%`;

@@ -8,7 +8,6 @@ mod friend;
 mod picture;
 mod webdriver;
 
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{env, fs};
@@ -104,9 +103,6 @@ struct Visit<'a> {
 impl Visit<'_> {
     fn expect(&self, what: &str, expression: &str) -> Value {
         self.browser.wait(expression, PATIENCE).unwrap_or_else(|| {
-            if let Some(path) = env::var_os("BROWSER_PICTURE") {
-                fs::write(PathBuf::from(path), self.browser.screenshot()).unwrap();
-            }
             let seen = self
                 .browser
                 .run("return JSON.stringify(undercroft.state()) + document.body.innerText;");

@@ -144,10 +144,17 @@ impl Browser {
         self.post("actions", &json!({ "actions": [keyboard] })).unwrap();
     }
 
-    /// The window as a PNG file.
-    pub(crate) fn screenshot(&self) -> Vec<u8> {
+    /// The window as a PNG file, in base64.
+    pub(crate) fn screenshot(&self) -> String {
         let picture = self.request("GET", "screenshot", &Value::Null).unwrap();
-        STANDARD.decode(picture.as_str().unwrap()).unwrap()
+        picture.as_str().unwrap().to_owned()
+    }
+
+    /// Gives something in base64 to a script that calls back with the like.
+    pub(crate) fn convert(&self, script: &str, base64: &str) -> Vec<u8> {
+        let body = json!({ "script": script, "args": [base64] });
+        let converted = self.post("execute/async", &body).unwrap();
+        STANDARD.decode(converted.as_str().unwrap()).unwrap()
     }
 
     fn element(&self, expression: &str) -> String {

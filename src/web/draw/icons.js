@@ -67,7 +67,8 @@ export class Icons {
 export function cloak(name) {
   let h = 7;
   for (const c of name) h = (Math.imul(h, 31) + c.codePointAt(0)) >>> 0;
-  return `hsl(${h % 360} 55% 58%)`;
+  // Names that differ in one letter get colours far apart.
+  return `hsl(${Math.floor((Math.imul(h, 0x9e3779b1) >>> 0) / 2 ** 32 * 360)} 55% 58%)`;
 }
 
 function letter({ ctx, s }, glyph, color, size) {
