@@ -118,7 +118,7 @@ impl Journal {
     }
 
     /// Appends entries, all or none; when it returns they are durable as
-    /// [`Synchronous`](crate::disk::sqlite::Synchronous) promises. Each must carry the tick after
+    /// [`Synchronous`] promises. Each must carry the tick after
     /// its zone's newest entry or snapshot; the first of a zone may carry any.
     pub fn append(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
         match self {

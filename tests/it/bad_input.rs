@@ -157,7 +157,7 @@ fn who_floods_is_cut_off() {
             }
             assert_eq!(commands.reason().await, CloseReason::Flooding, "{transport:?}");
         }
-        let mut pings = guest(&at, Transport::WebSocket).await;
+        let pings = guest(&at, Transport::WebSocket).await;
         for nonce in 0..30 {
             for _ in 0..10 {
                 pings.send(&ClientMessage::Ping { nonce });

@@ -1,5 +1,6 @@
 //! Tests that need files, sockets or processes.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::print_stderr, reason = "a failed test shows what the server logged")]
 
 mod bad_input;
 mod corpus;
