@@ -264,7 +264,9 @@ impl Turn<'_> {
         }
         player.connected = true;
         let slot = player.slot;
-        if slot != NO_ACTOR {
+        // Who has just arrived was announced as such.
+        let has_waited = player.guarded_until != Tick(self.state.tick.0 + GRACE_TICKS);
+        if slot != NO_ACTOR && has_waited {
             self.report(slot, Note::ConnectionBack, Subject::Nobody, 0);
         }
     }

@@ -141,7 +141,7 @@ fn the_dead_are_listed_once_and_wake_up_again() {
         let fame = store.hall_of_fame(3).unwrap();
         let order: Vec<u64> = fame.iter().map(|f| f.death.at).collect();
         assert_eq!(order, [20, 25, 30]);
-        assert_eq!(fame[0].name, "hero");
+        assert_eq!(fame[0].name, "heroine");
         assert_eq!(store.hall_of_fame(50).unwrap().len(), 4);
         let nobody = store.record_death("e", CharacterId(99), &death(1, 1, 1));
         assert!(matches!(nobody, Err(StoreError::NoCharacter { .. })));

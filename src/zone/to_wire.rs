@@ -71,7 +71,7 @@ impl Teller<'_> {
             xp_next: xp_needed(sheet.level),
             gold: sheet.gold,
             strength: sheet.strength,
-            armor: u8::try_from(armor_shown(sheet).clamp(0, 255)).unwrap_or(0),
+            armor: u8::try_from((armor_shown(sheet) / 10).clamp(0, 255)).unwrap_or(0),
             stealth: body
                 .map_or(0, |_| u8::try_from(self.state.stealth(player.slot)).unwrap_or(255)),
             flags: flag(player.sneaking, me::SNEAKING)

@@ -149,14 +149,22 @@ fn a_session_goes_on_after_the_server_was_stopped_and_started() {
             walk(&mut player).await;
             players.push(player);
         }
-        // Whoever came later may have pushed past the others.
-        for player in &mut players {
-            player.frames(5).await;
+        // What is acknowledged may still wait for its turn, and whoever came later may push past
+        // the others: until nothing moves any more.
+        let stand = |players: &[Player]| -> Vec<_> {
+            let stand = |p: &Player| (p.view().me.pos, p.client.last_acknowledged(), belongings(p));
+            players.iter().map(stand).collect()
+        };
+        let mut before = stand(&players);
+        loop {
+            for player in &mut players {
+                player.frames(20).await;
+            }
+            let now = stand(&players);
+            if std::mem::replace(&mut before, now.clone()) == now {
+                break;
+            }
         }
-        let before: Vec<_> = players
-            .iter()
-            .map(|p| (p.view().me.pos, p.client.last_acknowledged(), belongings(p)))
-            .collect();
         let stopping = tokio::task::spawn_blocking(move || server.terminate());
         for player in &mut players {
             player.until("the loss", |client| (!client.is_playing()).then_some(())).await;
