@@ -14,4 +14,5 @@ pub mod http;
 pub mod instance;
 pub mod loader;
 pub mod registrar;
+mod serve;
 pub mod world;
