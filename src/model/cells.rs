@@ -52,16 +52,58 @@ impl Cell {
 }
 
 const CHUNK_SIDE: usize = 16;
-const UNKNOWN: u32 = u32::MAX;
+const CHUNK_CELLS: usize = CHUNK_SIDE * CHUNK_SIDE;
+/// No terrain has this number: nothing is known of the cell.
+const UNKNOWN: u8 = u8::MAX;
+/// Bits of a cell that are its terrain.
+const TERRAIN_BITS: u32 = 6;
 
 /// The cells of a zone that somebody knows, stored in chunks of 16 by 16 made when first needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellMap {
     width: u16,
     height: u16,
-    chunks: Vec<Option<Vec<u32>>>,
+    chunks: Vec<Option<Box<Chunk>>>,
     sum: u32,
 }
+
+/// A byte a cell, and the rest of those cells that are more than terrain: few are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Chunk {
+    terrain: Vec<u8>,
+    /// Items, gas and fire by place, in order.
+    rest: Vec<(u8, u16)>,
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self { terrain: vec![UNKNOWN; CHUNK_CELLS], rest: Vec::new() }
+    }
+
+    fn cell(&self, within: u8) -> Option<Cell> {
+        let terrain = *self.terrain.get(usize::from(within)).filter(|&&t| t != UNKNOWN)?;
+        let rest = self.rest.binary_search_by_key(&within, |&(place, _)| place);
+        let rest = rest.map_or(0, |at| self.rest[at].1);
+        Some(Cell(u32::from(rest) << TERRAIN_BITS | u32::from(terrain)))
+    }
+
+    fn set(&mut self, within: u8, cell: Cell) {
+        self.terrain[usize::from(within)] = cell.terrain();
+        let rest = (cell.0 >> TERRAIN_BITS) as u16;
+        match (self.rest.binary_search_by_key(&within, |&(place, _)| place), rest) {
+            (Ok(at), 0) => drop(self.rest.remove(at)),
+            (Ok(at), _) => self.rest[at].1 = rest,
+            (Err(_), 0) => {}
+            (Err(at), _) => self.rest.insert(at, (within, rest)),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, Cell)> + '_ {
+        (0..=u8::MAX).filter_map(|within| Some((usize::from(within), self.cell(within)?)))
+    }
+}
+
+const _: () = assert!(CHUNK_CELLS == 1 << u8::BITS, "a byte is a place in a chunk");
 
 impl CellMap {
     /// Makes a map in which nothing is known.
@@ -82,32 +124,31 @@ impl CellMap {
         self.height
     }
 
-    fn place(&self, index: usize) -> (usize, usize) {
+    fn place(&self, index: usize) -> (usize, u8) {
         let (x, y) = (index % usize::from(self.width), index / usize::from(self.width));
         let across = usize::from(self.width).div_ceil(CHUNK_SIDE);
         let chunk = y / CHUNK_SIDE * across + x / CHUNK_SIDE;
-        (chunk, y % CHUNK_SIDE * CHUNK_SIDE + x % CHUNK_SIDE)
+        (chunk, (y % CHUNK_SIDE * CHUNK_SIDE + x % CHUNK_SIDE) as u8)
     }
 
     /// What is known of the cell at row-major `index`.
     #[must_use]
     pub fn cell(&self, index: usize) -> Option<Cell> {
         let (chunk, within) = self.place(index);
-        let value = *self.chunks.get(chunk)?.as_ref()?.get(within)?;
-        (value != UNKNOWN).then_some(Cell(value))
+        self.chunks.get(chunk)?.as_ref()?.cell(within)
     }
 
     /// Notes a cell; returns whether that was news. `index` is inside the zone.
     pub fn set(&mut self, index: usize, cell: Cell) -> bool {
         let (chunk, within) = self.place(index);
-        let cells =
-            self.chunks[chunk].get_or_insert_with(|| vec![UNKNOWN; CHUNK_SIDE * CHUNK_SIDE]);
-        let before = std::mem::replace(&mut cells[within], cell.0);
-        if before == cell.0 {
+        let chunk = self.chunks[chunk].get_or_insert_with(|| Box::new(Chunk::new()));
+        let before = chunk.cell(within);
+        if before == Some(cell) {
             return false;
         }
-        if before != UNKNOWN {
-            self.sum = self.sum.wrapping_sub(mix32(index, before));
+        chunk.set(within, cell);
+        if let Some(before) = before {
+            self.sum = self.sum.wrapping_sub(mix32(index, before.0));
         }
         self.sum = self.sum.wrapping_add(mix32(index, cell.0));
         true
@@ -131,13 +172,11 @@ impl CellMap {
         let width = usize::from(self.width);
         let across = width.div_ceil(CHUNK_SIDE);
         let (left, top) = (number % across * CHUNK_SIDE, number / across * CHUNK_SIDE);
-        let cells = self.chunks.get(number).and_then(Option::as_ref);
-        cells.into_iter().flatten().enumerate().filter(|&(_, &value)| value != UNKNOWN).map(
-            move |(within, &value)| {
-                let (x, y) = (left + within % CHUNK_SIDE, top + within / CHUNK_SIDE);
-                (y * width + x, Cell(value))
-            },
-        )
+        let chunk = self.chunks.get(number).and_then(Option::as_ref);
+        chunk.into_iter().flat_map(|chunk| chunk.iter()).map(move |(within, cell)| {
+            let (x, y) = (left + within % CHUNK_SIDE, top + within / CHUNK_SIDE);
+            (y * width + x, cell)
+        })
     }
 
     /// All known cells, chunk by chunk.
@@ -145,11 +184,13 @@ impl CellMap {
         (0..self.chunks.len()).flat_map(|number| self.chunk(number))
     }
 
-    /// Bytes this map holds on the heap.
+    /// Bytes this map needs on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let known = self.chunks.iter().flatten().count();
-        self.chunks.capacity() * size_of::<Option<Vec<u32>>>() + known * CHUNK_SIDE * CHUNK_SIDE * 4
+        let rest = |chunk: &Chunk| size_of_val(&chunk.rest[..]);
+        let chunks = self.chunks.iter().flatten();
+        size_of_val(&self.chunks[..])
+            + chunks.map(|c| size_of::<Chunk>() + CHUNK_CELLS + rest(c)).sum::<usize>()
     }
 }
 
@@ -192,5 +233,28 @@ mod tests {
         assert_eq!(map.sum(), sum);
         assert_eq!(map.cell(40), Some(Cell(2)));
         assert_eq!(map.cell(41), None);
+    }
+
+    #[test]
+    fn a_map_knows_what_a_list_of_cells_knows() {
+        let (width, height) = (40_u16, 20_u16);
+        let mut map = CellMap::new(width, height);
+        let mut list = vec![None; usize::from(width) * usize::from(height)];
+        for n in 0..20_000_u32 {
+            let draw = mix32(7, n);
+            let index = draw as usize % list.len();
+            // Mostly bare terrain, as most cells are; what lay there goes away again.
+            let rest = if draw >> 28 < 4 { draw >> 8 & 0x3fff } else { 0 };
+            let cell = Cell(rest << 6 | draw >> 22 & 63);
+            assert_eq!(map.set(index, cell), list[index] != Some(cell));
+            list[index] = Some(cell);
+            assert_eq!(map.cell(index), list[index]);
+        }
+        let known = list.iter().copied().enumerate().filter_map(|(i, c)| Some((i, c?)));
+        let mut found: Vec<_> = map.iter().collect();
+        found.sort_unstable();
+        assert_eq!(found, known.collect::<Vec<_>>());
+        let sum = found.iter().fold(0_u32, |sum, &(i, c)| sum.wrapping_add(mix32(i, c.0)));
+        assert_eq!(map.sum(), sum);
     }
 }
