@@ -19,7 +19,7 @@ pub use message::{ClientMessage, ServerMessage};
 pub use view::{ActorView, EffectView, ItemView, Me, Place, View};
 
 /// Version of everything in this room; a server refuses any other.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The ALPN name of the native QUIC protocol.
 pub const ALPN: &[u8] = b"undercroft/1";
 

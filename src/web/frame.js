@@ -10,6 +10,8 @@ const INVENTORY_SLOTS = 26;
 const ZONE_SIDE_MAX = 1024;
 const NEAR_BITS = 6;
 const NEAR_OFFSET = 31;
+const SHIFT_BITS = 3;
+const SHIFT_OFFSET = 3;
 const UNKNOWN = 0xffffffff;
 
 /** Mixes a cell's index and value; the sum of these over the known cells is `CellMap.sum`. */
@@ -172,7 +174,7 @@ export class FrameReader {
     const view = { ...head, me, actors, inventory };
     const { first, events } = readEvents(r);
     const hash = r.flag() ? { coversCells: r.flag(), value: r.bits(32) } : null;
-    const cells = readCells(r, head.place.width * head.place.height);
+    const cells = readCells(r, head.place);
 
     const newest = keyframe || number > this.newest;
     if (keyframe) {
@@ -227,6 +229,7 @@ function readMe(r, before, tick) {
   if (!r.flag()) return before;
   const me = { ...before };
   if (r.flag()) me.pos = r.flag() ? stepped(me.pos, r.bits(3)) : readPos(r);
+  if (!r.flag()) return me;
   if (r.flag()) me.id = r.bits(16);
   for (const [field, mask] of NUMBERS) {
     if (r.flag()) me[field] = ((me[field] + r.signed()) & mask) >>> 0;
@@ -263,28 +266,34 @@ const NUMBERS = [
 function readActors(r, before, me) {
   if (!r.flag()) return before;
   const actors = [];
+  const mostMove = r.flag();
   for (const old of before) {
     const actor = { ...old };
-    if (r.flag()) {
-      if (!r.flag()) {
-        actor.pos = stepped(actor.pos, r.bits(3));
-      } else if (r.flag()) {
-        continue;
-      } else {
-        if (r.flag()) actor.pos = readNear(r, me);
-        if (r.flag()) actor.health = r.bits(4);
-        if (r.flag()) actor.state = r.bits(8);
-      }
+    const longer = r.flag();
+    if (!longer || !r.flag()) {
+      if (longer !== mostMove) actor.pos = stepped(actor.pos, r.bits(3));
+    } else if (!r.flag()) {
+      actor.pos = readOffsets(r, actor.pos, SHIFT_BITS, SHIFT_OFFSET);
+    } else if (!r.flag()) {
+      continue;
+    } else {
+      if (r.flag()) actor.pos = readNear(r, me);
+      if (r.flag()) actor.health = r.bits(4);
+      if (r.flag()) actor.state = r.bits(8);
     }
     actors.push(actor);
   }
   const fresh = r.gamma();
   if (actors.length + fresh > ACTORS_IN_VIEW_MAX) throw new DecodeError('range', 'actors');
   for (let i = 0; i < fresh; i += 1) {
-    const actor = { id: r.bits(16), generation: r.bits(8), kind: r.bits(8) };
+    const last = actors.at(-1) ?? { generation: 0, kind: 0, health: 0, state: 0 };
+    const actor = { id: r.bits(16) };
+    actor.generation = r.flag() ? last.generation : r.bits(8);
+    actor.kind = r.flag() ? last.kind : r.bits(8);
     actor.pos = readNear(r, me);
-    actor.health = r.bits(4);
-    actor.state = r.bits(8);
+    const alike = r.flag();
+    actor.health = alike ? last.health : r.bits(4);
+    actor.state = alike ? last.state : r.bits(8);
     actor.name = actor.kind === 0 ? r.text(NAME_BYTES_MAX) : '';
     actors.push(actor);
   }
@@ -293,8 +302,12 @@ function readActors(r, before, me) {
 
 function readNear(r, me) {
   if (!r.flag()) return readPos(r);
-  const pos = { x: me.x + r.bits(NEAR_BITS) - NEAR_OFFSET, y: 0 };
-  pos.y = me.y + r.bits(NEAR_BITS) - NEAR_OFFSET;
+  return readOffsets(r, me, NEAR_BITS, NEAR_OFFSET);
+}
+
+function readOffsets(r, base, bits, offset) {
+  const pos = { x: base.x + r.bits(bits) - offset, y: 0 };
+  pos.y = base.y + r.bits(bits) - offset;
   if (pos.x < 0 || pos.y < 0) throw new DecodeError('range', 'position');
   return pos;
 }
@@ -351,14 +364,29 @@ function readWho(r) {
   return { type: ['nobody', 'you', '', 'something'][tag] };
 }
 
-function readCells(r, area) {
+function readCells(r, { width, height }) {
   const cells = [];
   let next = 0;
+  let [row, start] = [0, 0];
   let recent = [0, 0];
   while (r.flag()) {
-    const index = next + r.gamma();
-    if (index >= area) throw new DecodeError('range', 'cell');
+    let index = next;
+    if (!r.flag()) {
+      if (r.flag()) {
+        const y = row + 1 + r.gamma();
+        const x = start + r.signed();
+        if (x < 0 || x >= width) throw new DecodeError('range', 'cell');
+        index = y * width + x;
+      } else {
+        index = next + 1 + r.gamma();
+      }
+    }
+    if (index >= width * height) throw new DecodeError('range', 'cell');
     next = index + 1;
+    if (Math.floor(index / width) !== row) {
+      row = Math.floor(index / width);
+      start = index % width;
+    }
     if (!r.flag()) {
       if (r.flag()) recent = [recent[1], recent[0]];
       else recent = [readCell(r), recent[0]];

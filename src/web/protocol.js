@@ -2,7 +2,7 @@
 
 import { ByteReader, ByteWriter, DecodeError } from './bits.js';
 
-export const VERSION = 1;
+export const VERSION = 2;
 export const CHAT_BYTES_MAX = 200;
 export const NAME_BYTES_MAX = 16;
 export const COMMANDS_PER_MESSAGE_MAX = 32;

@@ -187,7 +187,7 @@ async fn the_hall_of_fame_and_the_facts_are_for_everybody() {
     assert_eq!(fame.json(), json!([row]));
     let info = server.get("/api/info").await.json();
     assert_eq!(info["quic_port"], 7778);
-    assert_eq!(info["protocol"], 1);
+    assert_eq!(info["protocol"], crate::protocol::VERSION);
     assert_eq!(info["certificate_hashes"], json!(["abc="]));
     assert_eq!(info["ticks_per_second"], 20);
 }

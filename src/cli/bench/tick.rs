@@ -53,9 +53,16 @@ struct Figures {
     bytes_per_player_and_tick: f64,
     actors_in_view: f64,
     moving_in_view: f64,
+    bytes_per_actor: f64,
+    /// The same without what every frame has.
+    bytes_per_actor_after_head: f64,
+    /// Over those that moved in this very tick.
     bytes_per_moving_actor: f64,
     keyframes: u64,
 }
+
+/// Tag, number and distance to the baseline.
+const HEAD_BYTES: f64 = 4.0;
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let start = args.stage.state();
@@ -100,6 +107,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     };
     rows.push(row("  frames", (0..whole.len()).map(rest).collect(), divisors));
     let frames = shown.frames.max(1) as f64;
+    let actors = shown.actors.max(1) as f64;
     let figures = Figures {
         width: args.stage.width,
         height: args.stage.height,
@@ -113,6 +121,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         bytes_per_player_and_tick: shown.bytes as f64 / frames,
         actors_in_view: shown.actors as f64 / frames,
         moving_in_view: shown.moving as f64 / frames,
+        bytes_per_actor: shown.bytes as f64 / actors,
+        bytes_per_actor_after_head: (shown.bytes as f64 - HEAD_BYTES * frames) / actors,
         bytes_per_moving_actor: shown.bytes as f64 / shown.moving.max(1) as f64,
         keyframes: shown.keyframes,
     };
@@ -190,12 +200,15 @@ fn text(figures: &Figures) -> String {
         "{width}x{height} cells, {monsters_at_start} monsters ({monsters_at_end} at the end, \
          {:.0} step in a tick), {players} players, seed {seed}, {ticks} ticks on one core\n\n{}\n\
          frames: {:.1} bytes per player and tick, {:.1} actors in view of which {:.1} moved, \
-         {:.2} bytes per moving actor, {} keyframes\n",
+         {:.2} bytes per actor in view ({:.2} after the head), {:.2} per actor that moved, \
+         {} keyframes\n",
         figures.monsters_moving,
         table(&head, &rows),
         figures.bytes_per_player_and_tick,
         figures.actors_in_view,
         figures.moving_in_view,
+        figures.bytes_per_actor,
+        figures.bytes_per_actor_after_head,
         figures.bytes_per_moving_actor,
         figures.keyframes,
     )

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{NEAR_BITS, NEAR_OFFSET};
+use super::{NEAR_BITS, NEAR_OFFSET, SHIFT_BITS, SHIFT_OFFSET};
 use crate::model::limits::{
     ACTORS_IN_VIEW_MAX, EVENTS_PER_FRAME_MAX, FRAME_HISTORY, INVENTORY_SLOTS, NAME_BYTES_MAX,
     ZONE_SIDE_MAX,
@@ -125,8 +125,8 @@ impl FrameReader {
         view.inventory = read_inventory(r, &before.inventory)?;
         let (first_event, mut events) = read_events(r)?;
         let hash = if r.flag()? { Some((r.flag()?, r.bits(32)?)) } else { None };
-        let area = usize::from(view.place.width) * usize::from(view.place.height);
-        let cells = read_cells(r, area)?;
+        let sides = (view.place.width.into(), view.place.height.into());
+        let cells = read_cells(r, sides)?;
 
         let newest = keyframe || number > self.newest();
         if keyframe {
@@ -179,6 +179,9 @@ fn read_me(r: &mut BitReader<'_>, before: &Me, tick: u64) -> Result<Me, DecodeEr
     if r.flag()? {
         me.pos = if r.flag()? { stepped(me.pos, r.bits(3)?)? } else { read_pos(r)? };
     }
+    if !r.flag()? {
+        return Ok(me);
+    }
     if r.flag()? {
         me.id = r.bits(16)? as u16;
     }
@@ -226,23 +229,27 @@ fn read_actors(
         return Ok(before.to_vec());
     }
     let mut actors = Vec::with_capacity(before.len());
+    let most_move = r.flag()?;
     for old in before {
         let mut actor = old.clone();
-        if r.flag()? {
-            if !r.flag()? {
+        let longer = r.flag()?;
+        if !longer || !r.flag()? {
+            if longer != most_move {
                 actor.pos = stepped(actor.pos, r.bits(3)?)?;
-            } else if r.flag()? {
-                continue;
-            } else {
-                if r.flag()? {
-                    actor.pos = read_near(r, me)?;
-                }
-                if r.flag()? {
-                    actor.health = r.bits(4)? as u8;
-                }
-                if r.flag()? {
-                    actor.state = r.bits(8)? as u8;
-                }
+            }
+        } else if !r.flag()? {
+            actor.pos = read_offsets(r, actor.pos, SHIFT_BITS, SHIFT_OFFSET)?;
+        } else if !r.flag()? {
+            continue;
+        } else {
+            if r.flag()? {
+                actor.pos = read_near(r, me)?;
+            }
+            if r.flag()? {
+                actor.health = r.bits(4)? as u8;
+            }
+            if r.flag()? {
+                actor.state = r.bits(8)? as u8;
             }
         }
         actors.push(actor);
@@ -253,11 +260,13 @@ fn read_actors(
     }
     for _ in 0..fresh {
         let id = r.bits(16)? as u16;
-        let generation = r.bits(8)? as u8;
-        let kind = r.bits(8)? as u8;
+        let last =
+            actors.last().map_or((0, 0, 0, 0), |a| (a.generation, a.kind, a.health, a.state));
+        let generation = if r.flag()? { last.0 } else { r.bits(8)? as u8 };
+        let kind = if r.flag()? { last.1 } else { r.bits(8)? as u8 };
         let pos = read_near(r, me)?;
-        let health = r.bits(4)? as u8;
-        let state = r.bits(8)? as u8;
+        let (health, state) =
+            if r.flag()? { (last.2, last.3) } else { (r.bits(4)? as u8, r.bits(8)? as u8) };
         let name = if kind == KIND_PLAYER { read_text(r, NAME_BYTES_MAX)? } else { String::new() };
         actors.push(ActorView { id, generation, kind, pos, health, state, name: name.into() });
     }
@@ -269,11 +278,20 @@ fn read_near(r: &mut BitReader<'_>, me: Pos) -> Result<Pos, DecodeError> {
     if !r.flag()? {
         return read_pos(r);
     }
+    read_offsets(r, me, NEAR_BITS, NEAR_OFFSET)
+}
+
+fn read_offsets(
+    r: &mut BitReader<'_>,
+    base: Pos,
+    bits: u32,
+    offset: i32,
+) -> Result<Pos, DecodeError> {
     let mut coordinate = |base: u16| {
-        let value = i32::from(base) + r.bits(NEAR_BITS)? as i32 - NEAR_OFFSET;
+        let value = i32::from(base) + r.bits(bits)? as i32 - offset;
         u16::try_from(value).map_err(|_| DecodeError::OutOfRange("position"))
     };
-    Ok(Pos::new(coordinate(me.x)?, coordinate(me.y)?))
+    Ok(Pos::new(coordinate(base.x)?, coordinate(base.y)?))
 }
 
 fn read_inventory(
@@ -317,16 +335,32 @@ fn read_events(r: &mut BitReader<'_>) -> Result<(u16, Vec<Event>), DecodeError> 
     Ok((first, events?))
 }
 
-fn read_cells(r: &mut BitReader<'_>, area: usize) -> Result<Vec<(usize, Cell)>, DecodeError> {
+fn read_cells(
+    r: &mut BitReader<'_>,
+    (width, height): (usize, usize),
+) -> Result<Vec<(usize, Cell)>, DecodeError> {
     let mut cells = Vec::new();
     let mut next = 0_usize;
+    let (mut row, mut start) = (0, 0);
     let mut recent = [Cell(0); 2];
     while r.flag()? {
-        let index = next + r.gamma()? as usize;
-        if index >= area {
+        let index = if r.flag()? {
+            next
+        } else if r.flag()? {
+            let y = row + 1 + r.gamma()? as usize;
+            let x = (start as i32).checked_add(r.signed()?).and_then(|x| usize::try_from(x).ok());
+            let x = x.filter(|&x| x < width).ok_or(DecodeError::OutOfRange("cell"))?;
+            y * width + x
+        } else {
+            next + 1 + r.gamma()? as usize
+        };
+        if index >= width * height {
             return Err(DecodeError::OutOfRange("cell"));
         }
         next = index + 1;
+        if index / width != row {
+            (row, start) = (index / width, index % width);
+        }
         if r.flag()? {
         } else if r.flag()? {
             recent.swap(0, 1);

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{NEAR_BITS, NEAR_OFFSET};
+use super::{NEAR_BITS, NEAR_OFFSET, SHIFT_BITS, SHIFT_OFFSET};
 use crate::model::limits::{EVENTS_PER_FRAME_MAX, FRAME_BYTES_MAX};
 use crate::model::{Cell, Pos};
 use crate::protocol::bits::BitWriter;
 use crate::protocol::event::{Event, write_text};
 use crate::protocol::message::TAG_FRAME;
-use crate::protocol::view::{ActorView, ItemView, KIND_PLAYER, Me, View, write_pos};
+use crate::protocol::view::{ActorView, ItemView, KIND_PLAYER, Me, View, moved, write_pos};
 
 /// What a frame is made from.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ pub fn encode(input: Input<'_>) -> Encoded {
         w.flag(cells_sum.is_some());
         w.bits(view.hash().wrapping_add(cells_sum.unwrap_or(0)), 32);
     }
-    let cells = write_cells(&mut w, cells);
+    let cells = write_cells(&mut w, cells, view.place.width.into());
     Encoded { bytes: w.finish(), view, events, cells }
 }
 
@@ -100,6 +100,11 @@ fn write_me(w: &mut BitWriter, before: &Me, now: &Me, tick: u64) {
             Some(direction) => w.bits(direction as u32, 3),
             None => write_pos(w, now.pos),
         }
+    }
+    let only_moved = before == &Me { pos: before.pos, ..now.clone() };
+    w.flag(!only_moved);
+    if only_moved {
+        return;
     }
     w.flag(before.id != now.id);
     if before.id != now.id {
@@ -148,48 +153,64 @@ fn write_actors(
     if before == now {
         return now;
     }
+    let most_move = moved(before, &now) * 2 > before.len();
+    w.flag(most_move);
     let mut sent = Vec::with_capacity(now.len());
     let mut fresh = Vec::new();
     let mut old = before.iter().peekable();
     for actor in now {
         while old.next_if(|o| o.id < actor.id).is_some() {
-            w.bits(0b111, 3);
+            w.bits(0b0111, 4);
         }
         match old.next_if(|o| o.id == actor.id) {
             Some(o) if same_actor(o, &actor) => {
                 if w.bit_count() > ACTOR_BITS_MAX {
-                    w.flag(false);
+                    write_same(w, most_move);
                     sent.push(o.clone());
                 } else {
-                    write_change(w, o, &actor, me);
+                    write_change(w, o, &actor, me, most_move);
                     sent.push(actor);
                 }
             }
             Some(_) => {
-                w.bits(0b111, 3);
+                w.bits(0b0111, 4);
                 fresh.push(actor);
             }
             None => fresh.push(actor),
         }
     }
     for _ in old {
-        w.bits(0b111, 3);
+        w.bits(0b0111, 4);
     }
     let room = ACTOR_BITS_MAX.saturating_sub(w.bit_count());
     let mut bits = 32;
     let fits = |a: &&ActorView| {
-        bits += 62 + 8 * (1 + a.name.len());
+        bits += 69 + 8 * (1 + a.name.len());
         bits <= room
     };
     let count = fresh.iter().take_while(fits).count();
     w.gamma(count as u32);
     for actor in fresh.drain(..count) {
         w.bits(actor.id.into(), 16);
-        w.bits(actor.generation.into(), 8);
-        w.bits(actor.kind.into(), 8);
+        let last = sent.last();
+        let alike = last.is_some_and(|last| last.generation == actor.generation);
+        w.flag(alike);
+        if !alike {
+            w.bits(actor.generation.into(), 8);
+        }
+        let alike = last.is_some_and(|last| last.kind == actor.kind);
+        w.flag(alike);
+        if !alike {
+            w.bits(actor.kind.into(), 8);
+        }
         write_near(w, actor.pos, me);
-        w.bits(actor.health.min(15).into(), 4);
-        w.bits(actor.state.into(), 8);
+        let alike =
+            last.is_some_and(|last| (last.health, last.state) == (actor.health, actor.state));
+        w.flag(alike);
+        if !alike {
+            w.bits(actor.health.min(15).into(), 4);
+            w.bits(actor.state.into(), 8);
+        }
         if actor.kind == KIND_PLAYER {
             write_text(w, &actor.name);
         }
@@ -203,17 +224,35 @@ fn same_actor(a: &ActorView, b: &ActorView) -> bool {
     a.generation == b.generation && a.kind == b.kind && a.name == b.name
 }
 
-fn write_change(w: &mut BitWriter, before: &ActorView, now: &ActorView, me: Pos) {
-    if before == now {
-        return w.flag(false);
-    }
-    let step = before.pos.direction_to(now.pos);
-    let others_same = before.health == now.health && before.state == now.state;
-    if let (Some(direction), true) = (step, others_same) {
+/// The actor is as before: the short code unless most move.
+fn write_same(w: &mut BitWriter, most_move: bool) {
+    if most_move {
         w.bits(0b01, 2);
-        return w.bits(direction as u32, 3);
+    } else {
+        w.flag(false);
     }
-    w.bits(0b011, 3);
+}
+
+fn write_change(w: &mut BitWriter, before: &ActorView, now: &ActorView, me: Pos, most_move: bool) {
+    if before == now {
+        return write_same(w, most_move);
+    }
+    if before.health == now.health && before.state == now.state {
+        if let Some(direction) = before.pos.direction_to(now.pos) {
+            if most_move {
+                w.flag(false);
+            } else {
+                w.bits(0b01, 2);
+            }
+            return w.bits(direction as u32, 3);
+        }
+        if let Some((x, y)) = offsets(now.pos, before.pos, SHIFT_BITS, SHIFT_OFFSET) {
+            w.bits(0b011, 3);
+            w.bits(x, SHIFT_BITS);
+            return w.bits(y, SHIFT_BITS);
+        }
+    }
+    w.bits(0b1111, 4);
     w.flag(before.pos != now.pos);
     if before.pos != now.pos {
         write_near(w, now.pos, me);
@@ -228,13 +267,17 @@ fn write_change(w: &mut BitWriter, before: &ActorView, now: &ActorView, me: Pos)
     }
 }
 
+/// The coordinates of `pos` relative to `base` with `offset` added, if they fit `bits`.
+fn offsets(pos: Pos, base: Pos, bits: u32, offset: i32) -> Option<(u32, u32)> {
+    let one = |a: u16, b: u16| {
+        u32::try_from(i32::from(a) - i32::from(b) + offset).ok().filter(|&n| n < 1 << bits)
+    };
+    one(pos.x, base.x).zip(one(pos.y, base.y))
+}
+
 /// A position near the player: flag 1 and two offsets; any other: flag 0 and the position.
 fn write_near(w: &mut BitWriter, pos: Pos, me: Pos) {
-    let offset = |a: u16, b: u16| {
-        let offset = i32::from(a) - i32::from(b) + NEAR_OFFSET;
-        u32::try_from(offset).ok().filter(|&n| n < 1 << NEAR_BITS)
-    };
-    let near = offset(pos.x, me.x).zip(offset(pos.y, me.y));
+    let near = offsets(pos, me, NEAR_BITS, NEAR_OFFSET);
     w.flag(near.is_some());
     match near {
         Some((x, y)) => {
@@ -288,17 +331,32 @@ fn write_events(w: &mut BitWriter, events: &[Event], first: u32) -> usize {
     count
 }
 
-fn write_cells(w: &mut BitWriter, cells: &[(usize, Cell)]) -> usize {
+fn write_cells(w: &mut BitWriter, cells: &[(usize, Cell)], width: usize) -> usize {
     let mut next = 0;
+    // The row of the cell before, and the column of the first cell sent of it.
+    let (mut row, mut start) = (0, 0);
     let mut recent = [Cell(0); 2];
     let mut count = 0;
     for &(index, cell) in cells {
-        if w.bit_count() + 1 + 42 + 2 + Cell::BITS as usize + TAIL_BITS > BITS_MAX {
+        if w.bit_count() + 1 + 46 + 2 + Cell::BITS as usize + TAIL_BITS > BITS_MAX {
             break;
         }
         w.flag(true);
-        w.gamma(u32::try_from(index - next).expect("an index of a zone fits 32 bits"));
+        let (y, x) = (index / width, index % width);
+        if index == next {
+            w.bits(0b1, 1);
+        } else if y > row {
+            w.bits(0b10, 2);
+            w.gamma((y - row - 1) as u32);
+            w.signed(x as i32 - start as i32);
+        } else {
+            w.bits(0b00, 2);
+            w.gamma((index - next - 1) as u32);
+        }
         next = index + 1;
+        if y != row {
+            (row, start) = (y, x);
+        }
         if cell == recent[0] {
             w.bits(0b1, 1);
         } else if cell == recent[1] {

@@ -425,6 +425,26 @@ fn only_who_holds_the_heart_of_the_deep_goes_out() {
 }
 
 #[test]
+fn in_a_hall_players_appear_anywhere_among_moths_that_harm_nobody() {
+    let hall =
+        crate::sim::ZoneSpec { kind: ZoneKind::Hall, monsters: Some(60), ..super::spec(4, 1) };
+    let mut world = World::new(&hall);
+    let slots = [world.join(1, Arrive::Up), world.join(2, Arrive::Up)];
+    let cell = |world: &World, slot: u16| world.state.actor(slot).cell;
+    let entry = world.state.entry(Arrive::Up);
+    assert!(slots.iter().all(|&slot| world.state.gap(entry, cell(&world, slot)) > 4));
+    let moths: Vec<u16> = (0..62).filter(|slot| !slots.contains(slot)).collect();
+    for _ in 0..20 {
+        let before: Vec<u32> = moths.iter().map(|&slot| cell(&world, slot)).collect();
+        world.steps(2);
+        let moved = moths.iter().zip(before).filter(|&(&slot, from)| cell(&world, slot) != from);
+        assert!(moved.count() > 50);
+    }
+    assert!(slots.iter().all(|&s| world.state.actor(s).hp == world.state.actor(s).hp_max));
+    check_invariants(&world.state);
+}
+
+#[test]
 fn every_flag_of_the_table_is_some_monsters() {
     let used = MONSTERS.iter().fold(0, |all, row| all | row.flags);
     assert_eq!(used.count_ones(), 44);
