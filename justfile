@@ -29,6 +29,11 @@ bench:
 fuzz TARGET SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}} -max_len=8192
 
+# Records the play that is re-run by the tests anew: after a change of the rules, with a new
+# `sim::VERSION`.
+recording:
+    BLESS=1 cargo test --locked --test sim recording::
+
 # Writes the corpus anew after a change of a format; what a fuzzer has found stays.
 corpus:
     UNDERCROFT_WRITE_CORPUS=1 cargo test --locked --test it corpus::seeds
