@@ -177,6 +177,28 @@ fn a_lost_baseline_asks_for_a_keyframe_and_a_wrong_hash_is_noticed() {
     assert!(reader.apply(&broken[1..]).is_err());
 }
 
+#[test]
+fn time_that_runs_over_is_an_error() {
+    let view = |tick| View { tick, place: first_view(ZoneId(3)).place, ..View::default() };
+    let frame = |number, baseline, tick| {
+        let input = Input {
+            number,
+            baseline,
+            view: view(tick),
+            events: &[],
+            first_event: 0,
+            cells: &[],
+            cells_sum: None,
+            hash: false,
+        };
+        encode(input).bytes
+    };
+    let mut reader = FrameReader::default();
+    reader.apply(&frame(1, None, u64::MAX)[1..]).unwrap();
+    let next = frame(2, Some((1, &view(5))), 6);
+    assert!(matches!(reader.apply(&next[1..]), Err(DecodeError::OutOfRange("tick"))));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_a_frame_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
