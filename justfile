@@ -25,9 +25,16 @@ bench:
     cargo run --locked --release -- bench network
     cargo run --locked --release -- bench clock
 
-# Fuzzes one decoder (a name from fuzz/corpus); needs nightly Rust and cargo-fuzz.
+# Fuzzes one decoder (a name from fuzz/corpus); needs nightly Rust and cargo-fuzz. What it finds
+# lies in fuzz/found, for somebody to choose from.
 fuzz TARGET SECONDS="60":
-    cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}} -max_len=8192
+    mkdir -p fuzz/found/{{TARGET}}
+    cargo +nightly fuzz run {{TARGET}} fuzz/found/{{TARGET}} fuzz/corpus/{{TARGET}} -- -max_total_time={{SECONDS}} -max_len=16384
+
+# Records the play that is re-run by the tests anew: after a change of the rules, with a new
+# `sim::VERSION`.
+recording:
+    BLESS=1 cargo test --locked --test sim recording::
 
 # Writes the corpus anew after a change of a format; what a fuzzer has found stays.
 corpus:

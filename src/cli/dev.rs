@@ -6,16 +6,13 @@ use crate::app::config::{Config, Flags};
 use crate::app::dev;
 use crate::telemetry::logging::{self, Style};
 
-/// The exit code of a bad configuration (EX_USAGE of sysexits).
-const EXIT_USAGE: u8 = 64;
-
 /// Runs until a signal.
 pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let config = match Config::load(flags) {
         Ok(config) => config,
         Err(error) => {
             super::complain(&format!("{error:#}"));
-            return Ok(ExitCode::from(EXIT_USAGE));
+            return Ok(ExitCode::from(super::EXIT_USAGE));
         }
     };
     if flags.check_config {

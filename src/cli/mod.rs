@@ -17,6 +17,9 @@ use clap::Parser;
 
 use crate::app::config::Flags;
 
+/// The exit code of bad flags and a bad configuration (EX_USAGE of sysexits).
+const EXIT_USAGE: u8 = 64;
+
 /// Undercroft, an authoritative multiplayer roguelike. Without a subcommand: dev.
 #[derive(Debug, Parser)]
 #[command(name = "undercroft", version, about, args_conflicts_with_subcommands = true)]
@@ -45,7 +48,14 @@ enum What {
 /// The whole program: reads the arguments, does what they say, prints an error once.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => {
+            // Where nobody listens there is nobody to tell.
+            let _ = said.print();
+            return ExitCode::from(if said.use_stderr() { EXIT_USAGE } else { 0 });
+        }
+    };
     let result = match cli.what {
         None => dev::run(&cli.dev),
         Some(What::Dev(flags)) => dev::run(&flags),

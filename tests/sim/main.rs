@@ -9,6 +9,7 @@
 #![allow(unreachable_pub, reason = "the modules of a test are private")]
 
 mod network;
+mod recording;
 mod server;
 mod world;
 

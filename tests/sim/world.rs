@@ -66,9 +66,10 @@ pub struct Outcome {
     pub cuts: u32,
 }
 
-const TICK: Duration = Duration::from_millis(50);
+pub const TICK: Duration = Duration::from_millis(50);
 
-fn legend() -> Legend {
+/// What somebody who walks has to know.
+pub fn legend() -> Legend {
     let has = |mask| Terrain::ALL.iter().map(|t| t.apparent().has(mask)).collect();
     Legend {
         solid: has(flags::BLOCKS_MOVE),

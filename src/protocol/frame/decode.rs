@@ -84,7 +84,8 @@ impl FrameReader {
         };
         let before = before.clone();
         let mut view = View { place: before.place.clone(), ..View::default() };
-        view.tick = before.tick + 1 + u64::from(r.gamma()?);
+        let passed = 1 + u64::from(r.gamma()?);
+        view.tick = before.tick.checked_add(passed).ok_or(DecodeError::OutOfRange("tick"))?;
         view.last_command = before.last_command.wrapping_add(r.gamma()?);
         self.read_body(&mut r, number, &before, view, false).map(Some)
     }

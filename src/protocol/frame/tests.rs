@@ -11,93 +11,30 @@ use crate::model::{Cell, CellMap, Direction, Pos, ZoneId};
 use crate::protocol::view::{ActorView, EffectView, ItemView, Place, View};
 use crate::protocol::{DecodeError, Event, Who};
 
-fn pos(rng: &mut Rng) -> Pos {
-    Pos::new(20 + rng.below(40) as u16, 10 + rng.below(40) as u16)
-}
+#[path = "changing.rs"]
+mod changing;
 
-fn change(view: &mut View, rng: &mut Rng, events: &mut Vec<Event>) {
-    view.tick += u64::from(1 + rng.below(3));
-    view.last_command += rng.below(3);
-    if rng.chance(50) {
-        let direction = Direction::from_number(rng.below(8) as u8).unwrap();
-        view.me.pos = view.me.pos.step(direction, 96, 64).unwrap_or(view.me.pos);
-    }
-    if rng.chance(5) {
-        view.me.pos = pos(rng);
-    }
-    view.me.hp = rng.below(60) as u16;
-    view.me.gold += rng.below(2) * 7;
-    if rng.chance(20) {
-        let until = view.tick as u32 + rng.below(500);
-        view.me.effects = vec![EffectView { kind: rng.below(20) as u8, until }];
-    }
-    for actor in &mut view.actors {
-        let direction = Direction::from_number(rng.below(8) as u8).unwrap();
-        match rng.below(8) {
-            0..=4 => actor.pos = actor.pos.step(direction, 96, 64).unwrap_or(actor.pos),
-            5 => actor.health = rng.below(16) as u8,
-            6 => actor.state = rng.below(256) as u8,
-            _ => {}
-        }
-    }
-    if rng.chance(30) && view.actors.len() > 2 {
-        view.actors.remove(rng.below(view.actors.len() as u32) as usize);
-    }
-    if rng.chance(40) {
-        let id = rng.below(300) as u16;
-        view.actors.retain(|a| a.id != id);
-        let kind = rng.below(3) as u8;
-        let name: Arc<str> = if kind == 0 { "Ada".into() } else { "".into() };
-        let generation = rng.below(4) as u8;
-        let pos = if rng.chance(90) { pos(rng) } else { Pos::new(95, 63) };
-        view.actors.push(ActorView { id, generation, kind, pos, health: 15, state: 0, name });
-        view.actors.sort_unstable_by_key(|a| a.id);
-    }
-    if rng.chance(20) {
-        let slot = rng.below(26) as u8;
-        let mut items = view.inventory.as_ref().clone();
-        items.retain(|i| i.slot != slot);
-        if rng.chance(70) {
-            let enchant = rng.between(-3, 3) as i8;
-            items.push(ItemView { slot, look: rng.below(200) as u8, count: 2, enchant, flags: 3 });
-        }
-        items.sort_unstable_by_key(|i| i.slot);
-        view.inventory = Arc::new(items);
-    }
-    if rng.chance(40) {
-        let number = events.len() as i32;
-        let who = Who::Actor { id: 3, kind: 1 };
-        events.push(Event::Note { code: 4, who, other: Who::You, look: 9, number });
-    }
-}
+use changing::{HEIGHT, WIDTH, change, change_cells, first_view, happen};
 
-/// Sends `frames` frames over a link that delivers one in `deliver_percent` of a hundred frames.
-fn run(seed: u64, frames: u32, deliver_percent: u32) {
+/// Sends `frames` frames over a link that delivers `deliver_percent` of a hundred; how many were
+/// too small for all cells.
+fn run(seed: u64, frames: u32, deliver_percent: u32) -> u32 {
     let mut rng = Rng::new(seed, 0, 0);
-    let place = Place { zone: ZoneId(3), depth: 3, width: 96, height: 64, name: "Mire".into() };
-    let mut world = View { place: Arc::new(place), tick: 1 << 33, ..View::default() };
-    world.me.pos = Pos::new(40, 30);
-    let mut memory = CellMap::new(96, 64);
+    let mut world = first_view(ZoneId(3));
+    let mut memory = CellMap::new(WIDTH, HEIGHT);
     let mut events = Vec::new();
     let mut sent: Vec<(u32, View, Vec<usize>, usize)> = Vec::new();
     let mut pending: Vec<usize> = Vec::new();
+    let mut full = 0;
     let mut acked = 0;
     let mut events_confirmed = 0;
     let mut events_seen = Vec::new();
     let mut reader = FrameReader::default();
     for number in 1..=frames {
-        change(&mut world, &mut rng, &mut events);
-        for _ in 0..rng.below(60) {
-            let index = rng.below(96 * 64) as usize;
-            let cell = Cell::new(
-                rng.below(40) as u8,
-                rng.below(3) as u8,
-                (1, rng.below(8) as u8),
-                rng.chance(10),
-            );
-            if memory.set(index, cell) {
-                pending.push(index);
-            }
+        change(&mut world, &mut rng);
+        happen(&mut events, &mut rng);
+        for _ in 0..5 {
+            pending.extend(change_cells(&mut memory, &mut rng));
         }
         let baseline = sent.iter().find(|s| s.0 == acked && number - acked < FRAME_HISTORY as u32);
         let mut cells: Vec<usize> = pending.clone();
@@ -122,6 +59,7 @@ fn run(seed: u64, frames: u32, deliver_percent: u32) {
             hash: number % 3 == 0,
         });
         assert!(encoded.bytes.len() <= FRAME_BYTES_MAX, "{}", encoded.bytes.len());
+        full += u32::from(encoded.cells < cells.len());
         let carried = cells[..encoded.cells].to_vec();
         pending = cells[encoded.cells..].to_vec();
         let delivered = rng.chance(deliver_percent);
@@ -143,14 +81,14 @@ fn run(seed: u64, frames: u32, deliver_percent: u32) {
         sent.push((number, encoded.view, carried, encoded.events));
     }
     assert_eq!(events_seen, events[..events_confirmed]);
+    full
 }
 
 #[test]
 fn every_delivered_frame_shows_what_was_sent() {
     for seed in 0..20 {
-        run(seed, 200, 100);
-        run(seed, 200, 60);
-        run(seed, 200, 15);
+        let full = [100, 60, 15].map(|percent| run(seed, 200, percent));
+        assert!(full.iter().sum::<u32>() > 0, "seed {seed}");
     }
 }
 
@@ -161,7 +99,7 @@ fn actors_that_move_cost_less_than_a_byte_each() {
         id: id * 7,
         generation: 0,
         kind: 3,
-        pos: pos(rng),
+        pos: Pos::new(20 + rng.below(40) as u16, 10 + rng.below(40) as u16),
         health: 15,
         state: 2,
         name: "".into(),
@@ -237,6 +175,28 @@ fn a_lost_baseline_asks_for_a_keyframe_and_a_wrong_hash_is_noticed() {
     let last = broken.len() - 2;
     broken[last] ^= 0x10;
     assert!(reader.apply(&broken[1..]).is_err());
+}
+
+#[test]
+fn time_that_runs_over_is_an_error() {
+    let view = |tick| View { tick, place: first_view(ZoneId(3)).place, ..View::default() };
+    let frame = |number, baseline, tick| {
+        let input = Input {
+            number,
+            baseline,
+            view: view(tick),
+            events: &[],
+            first_event: 0,
+            cells: &[],
+            cells_sum: None,
+            hash: false,
+        };
+        encode(input).bytes
+    };
+    let mut reader = FrameReader::default();
+    reader.apply(&frame(1, None, u64::MAX)[1..]).unwrap();
+    let next = frame(2, Some((1, &view(5))), 6);
+    assert!(matches!(reader.apply(&next[1..]), Err(DecodeError::OutOfRange("tick"))));
 }
 
 proptest! {

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use decoders::{DECODERS, Decoder};
 use undercroft::game::rng::Rng;
 
-/// Mutations of each file.
+/// Mutations of each file, and their bytes at most.
 const MUTATIONS: u32 = 2_000;
+const BYTES_MAX: usize = 16_384;
 /// A decoder holds at most this much at a time, whatever it is given. The largest honest need is
 /// the map of a zone of 1024 by 1024 cells.
 const BYTES_HELD_MAX: usize = 16 << 20;
@@ -99,7 +100,7 @@ fn mutate(rng: &mut Rng, bytes: &[u8], other: &[u8]) -> Vec<u8> {
             }
             _ => {}
         }
-        bytes.truncate(8_192);
+        bytes.truncate(BYTES_MAX);
     }
     bytes
 }
