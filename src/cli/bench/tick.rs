@@ -55,6 +55,8 @@ struct Figures {
     moving_in_view: f64,
     bytes_per_moving_actor: f64,
     keyframes: u64,
+    /// Hash of the last state, hexadecimal: the same wherever the same play is run.
+    state: String,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
@@ -115,6 +117,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         moving_in_view: shown.moving as f64 / frames,
         bytes_per_moving_actor: shown.bytes as f64 / shown.moving.max(1) as f64,
         keyframes: shown.keyframes,
+        state: format!("{:016x}", sim::hash(&end)),
     };
     if args.json {
         let text = serde_json::to_string(&figures).context("writing the figures as JSON")?;
@@ -190,7 +193,7 @@ fn text(figures: &Figures) -> String {
         "{width}x{height} cells, {monsters_at_start} monsters ({monsters_at_end} at the end, \
          {:.0} step in a tick), {players} players, seed {seed}, {ticks} ticks on one core\n\n{}\n\
          frames: {:.1} bytes per player and tick, {:.1} actors in view of which {:.1} moved, \
-         {:.2} bytes per moving actor, {} keyframes\n",
+         {:.2} bytes per moving actor, {} keyframes\nstate {} at the end\n",
         figures.monsters_moving,
         table(&head, &rows),
         figures.bytes_per_player_and_tick,
@@ -198,5 +201,6 @@ fn text(figures: &Figures) -> String {
         figures.moving_in_view,
         figures.bytes_per_moving_actor,
         figures.keyframes,
+        figures.state,
     )
 }
