@@ -23,9 +23,12 @@ pub struct Scratch {
     pub(super) burning: fire::Events,
     /// The strongest gas of each cell as players see it, kind in the high half, level in the low.
     pub(super) haze: Vec<u8>,
+    /// Chunks whose air may look different, a word a row of chunks.
+    pub(super) airs: Vec<u64>,
     pub(super) sights: BTreeMap<CharacterId, Sight>,
     pub(super) looks: Option<(u64, Looks)>,
-    pub(super) prey: Vec<decide::Prey>,
+    /// Cells that any hunted player sees, one bit each; made anew every tick.
+    pub(super) watched: Vec<u64>,
     pub(super) choices: Vec<decide::Choice>,
     pub(super) claims: Vec<decide::Claim>,
     pub(super) blows: Vec<(u16, decide::Intent)>,

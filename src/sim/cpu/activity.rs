@@ -65,6 +65,13 @@ impl Activity {
         self.height
     }
 
+    /// Adds the chunks that hold something to `chunks`, a word a row of chunks.
+    pub(in crate::sim) fn add_busy(&self, chunks: &mut [u64]) {
+        for (chunks, &busy) in chunks.iter_mut().zip(&self.busy) {
+            *chunks |= busy;
+        }
+    }
+
     /// The chunks of `strip` that hold something or touch a chunk that does.
     fn active(&self, strip: usize) -> u64 {
         let here = self.busy[strip];
@@ -135,7 +142,7 @@ pub(super) trait Pass {
 }
 
 /// The segments of consecutive chunks in `mask`, as columns from and to.
-fn runs(mut mask: u64, width: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(in crate::sim) fn runs(mut mask: u64, width: usize) -> impl Iterator<Item = (usize, usize)> {
     std::iter::from_fn(move || {
         if mask == 0 {
             return None;

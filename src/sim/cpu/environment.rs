@@ -1,10 +1,11 @@
 //! Gas, fire, what they change, and what they do to those who stand in them.
 
+use super::activity::{CHUNK_HEIGHT, runs};
 use super::{fire, gas, upkeep};
 use crate::game::catalog::terrain::flags;
 use crate::game::catalog::{Flash, Gas, Note};
 use crate::game::items;
-use crate::game::state::{Cause, GASES, Subject};
+use crate::game::state::{Cause, GASES, Subject, ZoneState};
 use crate::game::turn::{Turn, purpose};
 use crate::sim::Scratch;
 use crate::sim::appearance::haze;
@@ -52,13 +53,16 @@ fn wake(turn: &mut Turn<'_>, scratch: &mut Scratch) {
 
 fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
     let tick = turn.state.tick.0;
-    let mut moved = false;
+    let strips = usize::from(turn.state.height).div_ceil(CHUNK_HEIGHT);
+    scratch.airs.clear();
+    scratch.airs.resize(strips, 0);
     for kind in Gas::ALL {
         let activity = &mut scratch.gas[kind as usize];
         if activity.is_quiet() {
             continue;
         }
-        moved = true;
+        // Where there was gas and where there is some now.
+        activity.add_busy(&mut scratch.airs);
         gas::step(
             &mut turn.state.gas[kind as usize],
             &turn.state.derived.airy,
@@ -67,28 +71,24 @@ fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
             tick.wrapping_mul(GASES as u64) + kind as u64,
             kind.row().dissipation,
         );
+        activity.add_busy(&mut scratch.airs);
     }
-    if moved {
-        mark_haze(turn, scratch);
-    }
+    mark_haze(turn.state, &mut scratch.haze, &scratch.airs);
 }
 
-/// Marks the cells whose air looks different now.
-fn mark_haze(turn: &mut Turn<'_>, scratch: &mut Scratch) {
-    let state = &mut *turn.state;
-    let [a, b, c, d] = &state.gas;
-    let planes = a.chunks(64).zip(b.chunks(64)).zip(c.chunks(64)).zip(d.chunks(64));
-    for (block, (((a, b), c), d)) in planes.enumerate() {
-        let old = &scratch.haze[block * 64..block * 64 + a.len()];
-        let any = |plane: &[u8]| plane.iter().fold(0, |all, &x| all | x);
-        if any(a) | any(b) | any(c) | any(d) | any(old) == 0 {
-            continue;
-        }
-        for cell in block * 64..block * 64 + a.len() {
-            let new = haze(state, cell);
-            if scratch.haze[cell] != new {
-                scratch.haze[cell] = new;
-                state.derived.changed[block] |= 1 << (cell % 64);
+/// Marks the cells of some chunks whose air looks different now.
+fn mark_haze(state: &mut ZoneState, old: &mut [u8], chunks: &[u64]) {
+    let (width, height) = (usize::from(state.width), usize::from(state.height));
+    for (strip, &mask) in chunks.iter().enumerate() {
+        for y in strip * CHUNK_HEIGHT..((strip + 1) * CHUNK_HEIGHT).min(height) {
+            for (from, to) in runs(mask, width) {
+                for cell in y * width + from..y * width + to {
+                    let new = haze(state, cell);
+                    if old[cell] != new {
+                        old[cell] = new;
+                        state.mark_changed(cell as u32);
+                    }
+                }
             }
         }
     }
