@@ -15,20 +15,20 @@ const DARK_RADIUS: u16 = 7;
 /// The strongest gas of a cell: its kind in the high half of the byte, its level below 8 in the
 /// low half; 0 for clean air.
 pub(super) fn haze(state: &ZoneState, cell: usize) -> u8 {
-    let mut strongest = (0, 0);
-    for kind in 0..GASES {
-        let amount = state.gas[kind][cell];
-        if amount > strongest.1 {
-            strongest = (kind as u8, amount);
-        }
-    }
-    if strongest.1 == 0 { 0 } else { strongest.0 << 4 | level(strongest.1) }
+    haze_of(std::array::from_fn(|kind| state.gas[kind][cell]))
 }
 
-/// A concentration as one of seven levels.
-fn level(amount: u8) -> u8 {
+/// The same from the concentrations, by comparisons alone: many cells go through it at once.
+#[inline(always)]
+pub(super) fn haze_of(amounts: [u8; GASES]) -> u8 {
+    let (mut strongest, mut most) = (0, 0);
+    for (kind, amount) in (0..).zip(amounts) {
+        strongest = if amount > most { kind } else { strongest };
+        most = most.max(amount);
+    }
     // Each level is twice the one below: 1, 2..3, 4..7 up to 64 and more.
-    (8 - amount.leading_zeros() as u8).min(7)
+    let level = (0..7).fold(0, |level, bit| level + u8::from(most >= 1 << bit));
+    strongest << 4 | level
 }
 
 /// How a cell looks to a character. Hidden doors and traps look like what hides them.

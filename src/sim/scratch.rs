@@ -27,8 +27,8 @@ pub struct Scratch {
     pub(super) airs: Vec<u64>,
     pub(super) sights: BTreeMap<CharacterId, Sight>,
     pub(super) looks: Option<(u64, Looks)>,
-    /// Cells that any hunted player sees, one bit each; made anew every tick.
-    pub(super) watched: Vec<u64>,
+    /// Hunted players by the tiles that they may see; made anew every tick.
+    pub(super) prey_near: Vec<Vec<u16>>,
     pub(super) choices: Vec<decide::Choice>,
     pub(super) claims: Vec<decide::Claim>,
     pub(super) blows: Vec<(u16, decide::Intent)>,

@@ -1,14 +1,14 @@
 //! Gas, fire, what they change, and what they do to those who stand in them.
 
-use super::activity::{CHUNK_HEIGHT, runs};
-use super::{fire, gas, upkeep};
+use super::activity::{CHUNK_HEIGHT, CHUNK_WIDTH, runs};
+use super::{bits, fire, gas, upkeep};
 use crate::game::catalog::terrain::flags;
 use crate::game::catalog::{Flash, Gas, Note};
 use crate::game::items;
 use crate::game::state::{Cause, GASES, Subject, ZoneState};
 use crate::game::turn::{Turn, purpose};
 use crate::sim::Scratch;
-use crate::sim::appearance::haze;
+use crate::sim::appearance::haze_of;
 
 /// Each vent breathes once in so many ticks, with this chance in a hundred, so many units.
 const VENT_TICKS: u64 = 64;
@@ -82,15 +82,26 @@ fn mark_haze(state: &mut ZoneState, old: &mut [u8], chunks: &[u64]) {
     for (strip, &mask) in chunks.iter().enumerate() {
         for y in strip * CHUNK_HEIGHT..((strip + 1) * CHUNK_HEIGHT).min(height) {
             for (from, to) in runs(mask, width) {
-                for cell in y * width + from..y * width + to {
-                    let new = haze(state, cell);
-                    if old[cell] != new {
-                        old[cell] = new;
-                        state.mark_changed(cell as u32);
-                    }
+                for first in (from..to).step_by(CHUNK_WIDTH) {
+                    let cells = y * width + first..y * width + to.min(first + CHUNK_WIDTH);
+                    mark_haze_row(state, &mut old[cells.clone()], cells.start);
                 }
             }
         }
+    }
+}
+
+/// Does at most `CHUNK_WIDTH` cells of a row.
+fn mark_haze_row(state: &mut ZoneState, old: &mut [u8], first: usize) {
+    let gas = state.gas.each_ref().map(|plane| &plane[first..first + old.len()]);
+    let mut changed = [0; CHUNK_WIDTH];
+    for (i, (old, changed)) in old.iter_mut().zip(&mut changed).enumerate() {
+        let new = haze_of(gas.map(|plane| plane[i]));
+        *changed = new ^ *old;
+        *old = new;
+    }
+    for i in bits::ones(bits::pack_row(&changed)) {
+        state.mark_changed((first + i) as u32);
     }
 }
 

@@ -67,8 +67,8 @@ pub(in crate::sim) struct Claim {
 }
 
 pub(in crate::sim) fn run(state: &ZoneState, scratch: &mut Scratch) {
-    let Scratch { sights, watched, choices, .. } = scratch;
-    let quarry = Quarry::list(state, sights, watched);
+    let Scratch { sights, prey_near, choices, .. } = scratch;
+    let quarry = Quarry::list(state, sights, prey_near);
     choices.clear();
     let tick = state.tick.0;
     for (slot, actor) in (0_u16..).zip(&state.actors) {

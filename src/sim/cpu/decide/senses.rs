@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Intent, Mind};
+use crate::game::catalog::terrain::flags;
 use crate::game::state::ZoneState;
-use crate::model::limits::NO_ACTOR;
+use crate::model::limits::{NO_ACTOR, SIGHT_RADIUS_MAX};
 use crate::model::{CharacterId, Direction, Pos};
 use crate::sim::cpu::fov::Visible;
 use crate::sim::scratch::Sight;
@@ -28,21 +29,25 @@ pub(super) struct Prey<'a> {
 #[derive(Debug)]
 pub(super) struct Quarry<'a> {
     prey: Vec<Prey<'a>>,
-    /// The cells that any of them sees, one bit each: most monsters need not look at all.
-    watched: &'a [u64],
-    /// The greatest `Prey::stealth`.
-    stealth_max: u16,
+    /// Those that may see a cell of each tile, by rising number: most monsters have few about.
+    near: &'a [Vec<u16>],
+    /// Tiles in a row.
+    across: usize,
 }
 
+/// Cells of a side of a tile.
+const TILE: u16 = 16;
+
 impl<'a> Quarry<'a> {
-    /// Lists them; `watched` is a buffer.
+    /// Lists them; `near` is a buffer.
     pub(super) fn list(
         state: &ZoneState,
         sights: &'a BTreeMap<CharacterId, Sight>,
-        watched: &'a mut Vec<u64>,
+        near: &'a mut Vec<Vec<u16>>,
     ) -> Self {
-        watched.clear();
-        watched.resize(state.area().div_ceil(64), 0);
+        let (across, down) = (state.width.div_ceil(TILE), state.height.div_ceil(TILE));
+        near.resize(usize::from(across) * usize::from(down), Vec::new());
+        near.iter_mut().for_each(Vec::clear);
         let mut prey = Vec::with_capacity(state.players.len());
         for (character, player) in &state.players {
             let slot = player.slot;
@@ -50,56 +55,42 @@ impl<'a> Quarry<'a> {
                 continue;
             }
             let Some(sight) = sights.get(character) else { continue };
-            watch(watched, &sight.visible, state.width.into());
             let cell = state.actor(slot).cell;
-            prey.push(Prey {
-                slot,
-                cell,
-                pos: state.pos(cell),
-                stealth: state.stealth(slot),
-                visible: &sight.visible,
-            });
+            let (pos, visible) = (state.pos(cell), &sight.visible);
+            // It may have moved since it saw that: both ends count.
+            let first = |a: u16, b: u16| a.min(b).saturating_sub(SIGHT_RADIUS_MAX) / TILE;
+            let last = |a: u16, b: u16, count: u16| {
+                ((a.max(b) + SIGHT_RADIUS_MAX) / TILE).min(count - 1)
+            };
+            let (here, there) = (pos, visible.origin);
+            for y in first(here.y, there.y)..=last(here.y, there.y, down) {
+                for x in first(here.x, there.x)..=last(here.x, there.x, across) {
+                    near[usize::from(y * across + x)].push(prey.len() as u16);
+                }
+            }
+            prey.push(Prey { slot, cell, pos, stealth: state.stealth(slot), visible });
         }
-        let stealth_max = prey.iter().map(|prey| prey.stealth).max().unwrap_or(0);
-        Self { prey, watched, stealth_max }
+        Self { prey, near, across: across.into() }
     }
 
-    fn sees(&self, cell: u32) -> bool {
-        self.watched[cell as usize / 64] >> (cell % 64) & 1 == 1
-    }
-}
-
-/// Adds the cells that somebody sees.
-fn watch(watched: &mut [u64], visible: &Visible, width: usize) {
-    // Bits to the left of the zone are never set.
-    let (left, outside) = (visible.left.max(0) as usize, (-visible.left).max(0));
-    for (y, &row) in (visible.top..).zip(&visible.rows) {
-        if row == 0 {
-            continue;
-        }
-        let row = row >> outside;
-        let first = y as usize * width + left;
-        let (word, bit) = (first / 64, first % 64);
-        watched[word] |= row << bit;
-        // Shifted in two steps: by 64 in one would be by none.
-        let rest = row >> 1 >> (63 - bit);
-        if rest != 0 {
-            watched[word + 1] |= rest;
-        }
+    /// The prey that may see `pos` or be heard from there.
+    fn near(&self, pos: Pos) -> impl Iterator<Item = &Prey<'a>> {
+        let tile = usize::from(pos.y / TILE) * self.across + usize::from(pos.x / TILE);
+        self.near[tile].iter().map(|&number| &self.prey[usize::from(number)])
     }
 }
 
 impl<'a> Mind<'a> {
     /// The nearest player that it sees: sight goes both ways.
     pub(super) fn sees(&self) -> Option<&'a Prey<'a>> {
-        if !self.quarry.sees(self.actor.cell) {
-            return None;
-        }
         let mut nearest: Option<(u16, &Prey<'_>)> = None;
-        for prey in &self.quarry.prey {
+        for prey in self.quarry.near(self.pos) {
             let gap = prey.pos.chebyshev(self.pos);
             if nearest.is_none_or(|(least, _)| gap < least) && prey.visible.contains(self.pos) {
                 nearest = Some((gap, prey));
+                if gap <= 1 {
+                    break;
+                }
             }
         }
         nearest.map(|(_, prey)| prey)
@@ -108,11 +99,7 @@ impl<'a> Mind<'a> {
     /// A player near enough to be noticed now: in plain view, or heard around a corner at a third
     /// of the distance.
     pub(super) fn notices(&self) -> Option<&'a Prey<'a>> {
-        let near = self.is_near_on_foot(self.quarry.stealth_max / 3);
-        if !near && !self.quarry.sees(self.actor.cell) {
-            return None;
-        }
-        self.quarry.prey.iter().find(|prey| {
+        self.quarry.near(self.pos).find(|prey| {
             let gap = prey.pos.chebyshev(self.pos);
             gap <= prey.stealth
                 && (prey.visible.contains(self.pos)
@@ -132,7 +119,7 @@ impl<'a> Mind<'a> {
             if self.state.is_hostile(self.slot, other)
                 && self.state.is_up(other)
                 && !self.state.is_guarded(other)
-                && self.state.can_reach(self.actor.cell, direction)
+                && self.can_reach(direction)
             {
                 let actor = self.state.actor(other);
                 let rank = (actor.kind != 0, actor.hp, other);
@@ -140,6 +127,17 @@ impl<'a> Mind<'a> {
             }
         }
         best.map(|(_, _, slot)| slot)
+    }
+
+    /// As `ZoneState::can_reach`, from where it stands.
+    pub(super) fn can_reach(&self, direction: Direction) -> bool {
+        let Some(to) = self.pos.step(direction, self.state.width, self.state.height) else {
+            return false;
+        };
+        let open = |x, y| {
+            !self.state.terrain_has(self.state.cell(Pos::new(x, y)), flags::BLOCKS_MOVE)
+        };
+        !direction.is_diagonal() || open(self.pos.x, to.y) && open(to.x, self.pos.y)
     }
 
     /// The actor beside it in a direction.
