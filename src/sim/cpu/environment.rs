@@ -93,15 +93,24 @@ fn mark_haze(state: &mut ZoneState, old: &mut [u8], chunks: &[u64]) {
 
 /// Does at most `CHUNK_WIDTH` cells of a row.
 fn mark_haze_row(state: &mut ZoneState, old: &mut [u8], first: usize) {
-    let gas = state.gas.each_ref().map(|plane| &plane[first..first + old.len()]);
+    // Copies of a fixed size are what the compiler makes vector code of.
+    let copy = |cells: &[u8]| {
+        let mut copy = [0; CHUNK_WIDTH];
+        copy[..cells.len()].copy_from_slice(cells);
+        copy
+    };
+    let gas = state.gas.each_ref().map(|plane| copy(&plane[first..first + old.len()]));
+    let before = copy(old);
+    let mut now = [0; CHUNK_WIDTH];
     let mut changed = [0; CHUNK_WIDTH];
-    for (i, (old, changed)) in old.iter_mut().zip(&mut changed).enumerate() {
-        let new = haze_of(gas.map(|plane| plane[i]));
-        *changed = new ^ *old;
-        *old = new;
+    for i in 0..CHUNK_WIDTH {
+        now[i] = haze_of([gas[0][i], gas[1][i], gas[2][i], gas[3][i]]);
+        changed[i] = now[i] ^ before[i];
     }
-    for i in bits::ones(bits::pack_row(&changed)) {
-        state.mark_changed((first + i) as u32);
+    let changed = bits::pack_row(&changed);
+    if changed != 0 {
+        old.copy_from_slice(&now[..old.len()]);
+        bits::ones(changed).for_each(|i| state.mark_changed((first + i) as u32));
     }
 }
 

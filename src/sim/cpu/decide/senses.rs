@@ -152,7 +152,7 @@ impl<'a> Mind<'a> {
 
     /// The cell of the nearest foe of an ally within `radius` that it has a line to.
     pub(super) fn foe_near(&self, radius: u16) -> Option<u32> {
-        self.state.around(self.actor.cell, radius).into_iter().find(|&at| {
+        self.state.around(self.actor.cell, radius).find(|&at| {
             self.state.actor_at(at).is_some_and(|other| {
                 self.state.is_hostile(self.slot, other)
                     && self.state.is_up(other)

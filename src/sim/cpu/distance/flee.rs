@@ -140,22 +140,29 @@ fn sort(sorted: &mut Vec<u32>, cells: &[u32], distances: &[u16], ends: &mut Vec<
 /// foretold: there are no branches.
 #[inline(always)]
 fn lower_neighbours(out: &mut [i32], width: usize, cell: usize, reached: i32, ring: &mut Ring) {
-    let Ring { cells, count } = ring;
-    let mut lower = |next: usize, allowed: bool| {
-        let value = out[next];
-        let lowers = allowed & (value > reached);
-        out[next] = if lowers { reached } else { value };
-        cells[*count] = next as u32;
-        *count += usize::from(lowers);
-        value != CLOSED
+    let (above, rest) = out[cell - width - 1..].split_at_mut(width);
+    let (here, below) = rest.split_at_mut(width);
+    let row = "a settled cell has neighbours on all sides";
+    let [north_west, north, north_east] = above.first_chunk_mut().expect(row);
+    let [west, _, east] = here.first_chunk_mut().expect(row);
+    let [south_west, south, south_east] = below.first_chunk_mut().expect(row);
+    let room: &mut [u32; 8] = ring.cells[ring.count..].first_chunk_mut().expect("made room");
+    let mut count = 0;
+    let mut lower = |value: &mut i32, at: usize, allowed: bool| {
+        let before = *value;
+        let lowers = allowed & (before > reached);
+        *value = if lowers { reached } else { before };
+        room[count & 7] = at as u32;
+        count += usize::from(lowers);
+        before != CLOSED
     };
-    let (north, south) = (cell - width, cell + width);
-    let north_open = lower(north, true);
-    let south_open = lower(south, true);
-    let east_open = lower(cell + 1, true);
-    let west_open = lower(cell - 1, true);
-    lower(north + 1, north_open & east_open);
-    lower(south + 1, south_open & east_open);
-    lower(south - 1, south_open & west_open);
-    lower(north - 1, north_open & west_open);
+    let north_open = lower(north, cell - width, true);
+    let south_open = lower(south, cell + width, true);
+    let east_open = lower(east, cell + 1, true);
+    let west_open = lower(west, cell - 1, true);
+    lower(north_east, cell - width + 1, north_open & east_open);
+    lower(south_east, cell + width + 1, south_open & east_open);
+    lower(south_west, cell + width - 1, south_open & west_open);
+    lower(north_west, cell - width - 1, north_open & west_open);
+    ring.count += count;
 }
