@@ -59,9 +59,8 @@ impl<'a> Quarry<'a> {
             let (pos, visible) = (state.pos(cell), &sight.visible);
             // It may have moved since it saw that: both ends count.
             let first = |a: u16, b: u16| a.min(b).saturating_sub(SIGHT_RADIUS_MAX) / TILE;
-            let last = |a: u16, b: u16, count: u16| {
-                ((a.max(b) + SIGHT_RADIUS_MAX) / TILE).min(count - 1)
-            };
+            let last =
+                |a: u16, b: u16, count: u16| ((a.max(b) + SIGHT_RADIUS_MAX) / TILE).min(count - 1);
             let (here, there) = (pos, visible.origin);
             for y in first(here.y, there.y)..=last(here.y, there.y, down) {
                 for x in first(here.x, there.x)..=last(here.x, there.x, across) {
@@ -134,9 +133,8 @@ impl<'a> Mind<'a> {
         let Some(to) = self.pos.step(direction, self.state.width, self.state.height) else {
             return false;
         };
-        let open = |x, y| {
-            !self.state.terrain_has(self.state.cell(Pos::new(x, y)), flags::BLOCKS_MOVE)
-        };
+        let open =
+            |x, y| !self.state.terrain_has(self.state.cell(Pos::new(x, y)), flags::BLOCKS_MOVE);
         !direction.is_diagonal() || open(self.pos.x, to.y) && open(to.x, self.pos.y)
     }
 

@@ -65,8 +65,7 @@ pub fn downhill<T: Copy + Ord>(
     let mut lowest = map[cell];
     // Most neighbours are not lower: they are left out without a branch for each.
     let (north, south) = (cell - width, cell + width);
-    let clockwise =
-        [north, north + 1, cell + 1, south + 1, south, south - 1, cell - 1, north - 1];
+    let clockwise = [north, north + 1, cell + 1, south + 1, south, south - 1, cell - 1, north - 1];
     let lower = (0..8).fold(0, |bits, i| bits | u8::from(map[clockwise[i]] < lowest) << i);
     for i in bits::ones(lower.rotate_right((rotation & 7).into()).into()) {
         let direction = Direction::ALL[usize::from(rotation.wrapping_add(i as u8) & 7)];
