@@ -324,7 +324,7 @@ fn plane_head(title: &str) {
 
 fn gases() {
     plane_head("gas everywhere: two planes read, one written");
-    let step = [("AVX2", gas::step as GasStep), ("baseline", gas::step_baseline)];
+    let step = [("vector", gas::step as GasStep), ("baseline", gas::step_baseline)];
     for side in [256, 1024] {
         let map = Map::cave(side, side);
         let open: Vec<u8> = map.passable.iter().map(|&p| p * 255).collect();
@@ -378,7 +378,7 @@ fn fires() {
         let copy = copy_bandwidth(4 * side * side);
         let (mut rows, mut events) = (Rows::default(), Events::default());
         for (what, plane) in [("all burns", &all), ("3 % burn", &patchy)] {
-            let steps = [("AVX2", fire::step as FireStep), ("baseline", fire::step_baseline)];
+            let steps = [("vector", fire::step as FireStep), ("baseline", fire::step_baseline)];
             for (name, step) in steps {
                 let time = median(
                     || (plane.clone(), Activity::of(plane, side, side)),

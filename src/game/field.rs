@@ -104,18 +104,20 @@ impl ZoneState {
     }
 
     /// The cells within `radius` king's moves, nearest first, then by number.
-    #[must_use]
-    pub fn around(&self, cell: u32, radius: u16) -> Vec<u32> {
+    pub fn around(&self, cell: u32, radius: u16) -> impl Iterator<Item = u32> + use<> {
+        let (width, height) = (i32::from(self.width), i32::from(self.height));
         let centre = self.pos(cell);
-        let mut cells: Vec<(u16, u32)> = Vec::new();
-        for y in centre.y.saturating_sub(radius)..=(centre.y + radius).min(self.height - 1) {
-            for x in centre.x.saturating_sub(radius)..=(centre.x + radius).min(self.width - 1) {
-                let pos = crate::model::Pos::new(x, y);
-                cells.push((pos.chebyshev(centre), self.cell(pos)));
-            }
-        }
-        cells.sort_unstable();
-        cells.into_iter().map(|(_, cell)| cell).collect()
+        let (x, y) = (i32::from(centre.x), i32::from(centre.y));
+        (0..=i32::from(radius)).flat_map(move |gap| {
+            ((y - gap).max(0)..=(y + gap).min(height - 1)).flat_map(move |row| {
+                // Of the rows between the first and the last of a ring, only the two ends.
+                let step = if (row - y).abs() == gap { 1 } else { 2 * gap };
+                (x - gap..=x + gap)
+                    .step_by(step.max(1) as usize)
+                    .filter(move |&column| (0..width).contains(&column))
+                    .map(move |column| (row * width + column) as u32)
+            })
+        })
     }
 }
 

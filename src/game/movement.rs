@@ -98,7 +98,6 @@ impl ZoneState {
     #[must_use]
     pub fn free_cell_for(&self, kind: u8, cell: u32, radius: u16) -> Option<u32> {
         self.around(cell, radius)
-            .into_iter()
             .find(|&at| self.actor_at(at).is_none() && self.can_stand(kind, at))
     }
 }

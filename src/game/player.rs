@@ -313,7 +313,7 @@ impl Turn<'_> {
     /// Whether a foe that is awake stands near in plain view.
     fn is_watched(&self, slot: u16) -> bool {
         let cell = self.state.actor(slot).cell;
-        self.state.around(cell, 9).into_iter().any(|at| {
+        self.state.around(cell, 9).any(|at| {
             self.state.actor_at(at).is_some_and(|other| {
                 self.state.is_hostile(other, slot)
                     && self.state.actor(other).mode == super::state::Mode::Hunting

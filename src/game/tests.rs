@@ -63,6 +63,21 @@ fn levels_take_more_and_more_experience() {
 }
 
 #[test]
+fn cells_around_come_nearest_first_and_stay_in_the_zone() {
+    let state = zone(1, 1);
+    for (pos, radius) in [((0, 0), 3), ((95, 63), 1), ((40, 30), 0), ((40, 62), 5), ((1, 9), 24)] {
+        let centre = state.cell(Pos::new(pos.0, pos.1));
+        let mut expected: Vec<(u16, u32)> = (0..state.area() as u32)
+            .map(|cell| (state.gap(cell, centre), cell))
+            .filter(|&(gap, _)| gap <= radius)
+            .collect();
+        expected.sort_unstable();
+        let expected: Vec<u32> = expected.into_iter().map(|(_, cell)| cell).collect();
+        assert_eq!(state.around(centre, radius).collect::<Vec<_>>(), expected, "{pos:?} {radius}");
+    }
+}
+
+#[test]
 fn a_line_is_straight_ends_where_it_should_and_mirrors() {
     let state = zone(1, 1);
     let cell = |x, y| state.cell(Pos::new(x, y));

@@ -185,25 +185,48 @@ impl ZoneState {
     /// Whether `a` would strike `b` if it could.
     #[must_use]
     pub fn is_hostile(&self, a: u16, b: u16) -> bool {
-        if a == b {
+        self.side(a).is_hostile(self.side(b), self.kind)
+    }
+
+    /// On whose side an actor is.
+    #[must_use]
+    pub fn side(&self, slot: u16) -> Side {
+        let actor = self.actor(slot);
+        let allied = actor.mode == Mode::Ally;
+        Side {
+            slot,
+            discordant: self.is_affected(slot, Effect::Discordant),
+            with_players: actor.kind == 0 || allied,
+            meek: self.row(slot).has(is::MEEK),
+            master: if allied { actor.leader } else { slot },
+        }
+    }
+}
+
+/// All it takes to say who is whose foe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Side {
+    slot: u16,
+    discordant: bool,
+    with_players: bool,
+    meek: bool,
+    /// The player that an ally serves, or the actor itself.
+    master: u16,
+}
+
+impl Side {
+    /// Whether the two would strike each other in a zone of this kind.
+    #[must_use]
+    pub fn is_hostile(self, other: Self, kind: ZoneKind) -> bool {
+        if self.slot == other.slot {
             return false;
         }
-        if self.is_affected(a, Effect::Discordant) || self.is_affected(b, Effect::Discordant) {
+        if self.discordant || other.discordant {
             return true;
         }
-        let (one, two) = (self.actor(a), self.actor(b));
-        let player_side = |actor: &Actor| actor.kind == 0 || actor.mode == Mode::Ally;
-        match (player_side(one), player_side(two)) {
-            (true, false) | (false, true) => {
-                !self.row(a).has(is::MEEK) && !self.row(b).has(is::MEEK)
-            }
-            (false, false) => false,
-            (true, true) => {
-                let master = |slot: u16, actor: &Actor| {
-                    if actor.mode == Mode::Ally { actor.leader } else { slot }
-                };
-                self.kind == ZoneKind::Arena && master(a, one) != master(b, two)
-            }
+        if self.with_players != other.with_players {
+            return !self.meek && !other.meek;
         }
+        self.with_players && kind == ZoneKind::Arena && self.master != other.master
     }
 }

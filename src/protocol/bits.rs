@@ -22,10 +22,10 @@ impl BitWriter {
         debug_assert!(count <= 32 && (count == 32 || value >> count == 0), "{value} in {count}");
         self.pending |= u64::from(value) << self.count;
         self.count += count;
-        while self.count >= 8 {
-            self.bytes.push(self.pending as u8);
-            self.pending >>= 8;
-            self.count -= 8;
+        if self.count >= 32 {
+            self.bytes.extend_from_slice(&(self.pending as u32).to_le_bytes());
+            self.pending >>= 32;
+            self.count -= 32;
         }
     }
 
@@ -38,9 +38,12 @@ impl BitWriter {
         debug_assert!(value < u32::MAX);
         let value = value + 1;
         let n = value.ilog2();
+        let low = value & ((1 << n) - 1);
+        if n < 16 {
+            return self.bits((low << 1 | 1) << n, 2 * n + 1);
+        }
         self.bits(0, n);
-        self.bits(1, 1);
-        self.bits(value & ((1 << n) - 1), n);
+        self.bits(low << 1 | 1, n + 1);
     }
 
     /// A signed number as gamma: 0, -1, 1, -2, 2 ...
@@ -57,9 +60,8 @@ impl BitWriter {
     /// Fills the last byte with zeros and hands over the bytes.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        if self.count > 0 {
-            self.bytes.push(self.pending as u8);
-        }
+        let rest = self.count.div_ceil(8) as usize;
+        self.bytes.extend_from_slice(&self.pending.to_le_bytes()[..rest]);
         self.bytes
     }
 }

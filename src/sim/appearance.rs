@@ -1,13 +1,13 @@
 //! How cells and actors look to a player.
 
 use super::cpu::fov::Visible;
-use super::scratch::Scratch;
+use super::scratch::{Scratch, Sight};
 use crate::game::catalog::Effect;
 use crate::game::catalog::monsters::flags as is;
 use crate::game::items::Looks;
 use crate::game::state::{GASES, Sheet, ZoneState};
 use crate::model::limits::SIGHT_RADIUS_MAX;
-use crate::model::{Cell, CharacterId};
+use crate::model::{Cell, CharacterId, Pos};
 
 /// Cells a player in the dark sees.
 const DARK_RADIUS: u16 = 7;
@@ -15,20 +15,20 @@ const DARK_RADIUS: u16 = 7;
 /// The strongest gas of a cell: its kind in the high half of the byte, its level below 8 in the
 /// low half; 0 for clean air.
 pub(super) fn haze(state: &ZoneState, cell: usize) -> u8 {
-    let mut strongest = (0, 0);
-    for kind in 0..GASES {
-        let amount = state.gas[kind][cell];
-        if amount > strongest.1 {
-            strongest = (kind as u8, amount);
-        }
-    }
-    if strongest.1 == 0 { 0 } else { strongest.0 << 4 | level(strongest.1) }
+    haze_of(std::array::from_fn(|kind| state.gas[kind][cell]))
 }
 
-/// A concentration as one of seven levels.
-fn level(amount: u8) -> u8 {
+/// The same from the concentrations, by comparisons alone: many cells go through it at once.
+#[inline(always)]
+pub(super) fn haze_of(amounts: [u8; GASES]) -> u8 {
+    let (mut strongest, mut most) = (0, 0);
+    for (kind, amount) in (0..).zip(amounts) {
+        strongest = if amount > most { kind } else { strongest };
+        most = most.max(amount);
+    }
     // Each level is twice the one below: 1, 2..3, 4..7 up to 64 and more.
-    (8 - amount.leading_zeros() as u8).min(7)
+    let level = (0..7).fold(0, |level, bit| level + u8::from(most >= 1 << bit));
+    strongest << 4 | level
 }
 
 /// How a cell looks to a character. Hidden doors and traps look like what hides them.
@@ -67,9 +67,8 @@ pub fn actor_visible_to(
     viewer: CharacterId,
     slot: u16,
 ) -> bool {
-    let mut slots = vec![slot];
-    retain_visible(state, scratch, viewer, &mut slots);
-    !slots.is_empty()
+    scratch.attune(state);
+    Eye::of(state, scratch, viewer).is_some_and(|eye| eye.sees(slot))
 }
 
 /// Keeps those of some actor slots that a character is shown, see [`actor_visible_to`].
@@ -80,27 +79,47 @@ pub fn retain_visible(
     slots: &mut Vec<u16>,
 ) {
     scratch.attune(state);
-    let found = scratch.sights.get(&viewer).zip(state.players.get(&viewer));
-    let Some((sight, player)) = found else { return slots.clear() };
-    let telepathic = state.is_affected(player.slot, Effect::Telepathic);
-    let here = state.pos(sight.cell);
-    slots.retain(|&slot| {
-        if player.slot == slot {
+    let Some(eye) = Eye::of(state, scratch, viewer) else { return slots.clear() };
+    slots.retain(|&slot| eye.sees(slot));
+}
+
+/// How a character perceives others.
+struct Eye<'a> {
+    state: &'a ZoneState,
+    haze: &'a [u8],
+    sight: &'a Sight,
+    slot: u16,
+    here: Pos,
+    telepathic: bool,
+}
+
+impl<'a> Eye<'a> {
+    /// `None` for a character that is not in the zone or has no body.
+    fn of(state: &'a ZoneState, scratch: &'a Scratch, viewer: CharacterId) -> Option<Self> {
+        let sight = scratch.sights.get(&viewer)?;
+        let slot = state.players.get(&viewer)?.slot;
+        let telepathic = state.is_affected(slot, Effect::Telepathic);
+        let here = state.pos(sight.cell);
+        Some(Self { state, haze: &scratch.haze, sight, slot, here, telepathic })
+    }
+
+    fn sees(&self, slot: u16) -> bool {
+        if self.slot == slot {
             return true;
         }
-        let actor = state.actor(slot);
+        let actor = self.state.actor(slot);
         if !actor.alive {
             return false;
         }
-        let row = state.row(slot);
-        if telepathic && actor.kind != 0 && !row.has(is::INANIMATE) {
+        let row = self.state.row(slot);
+        if self.telepathic && actor.kind != 0 && !row.has(is::INANIMATE) {
             return true;
         }
-        let pos = state.pos(actor.cell);
-        if !sight.visible.contains(pos) || state.is_hidden(slot) {
+        let pos = self.state.pos(actor.cell);
+        if !self.sight.visible.contains(pos) || self.state.is_hidden(slot) {
             return false;
         }
-        let in_gas = || scratch.haze.get(actor.cell as usize).is_some_and(|&haze| haze != 0);
-        !row.has(is::INVISIBLE) || pos.chebyshev(here) <= 1 || in_gas()
-    });
+        let in_gas = || self.haze.get(actor.cell as usize).is_some_and(|&haze| haze != 0);
+        !row.has(is::INVISIBLE) || pos.chebyshev(self.here) <= 1 || in_gas()
+    }
 }

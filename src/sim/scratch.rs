@@ -23,9 +23,12 @@ pub struct Scratch {
     pub(super) burning: fire::Events,
     /// The strongest gas of each cell as players see it, kind in the high half, level in the low.
     pub(super) haze: Vec<u8>,
+    /// Chunks whose air may look different, a word a row of chunks.
+    pub(super) airs: Vec<u64>,
     pub(super) sights: BTreeMap<CharacterId, Sight>,
     pub(super) looks: Option<(u64, Looks)>,
-    pub(super) prey: Vec<decide::Prey>,
+    /// Hunted players by the tiles that they may see; made anew every tick.
+    pub(super) prey_near: Vec<Vec<u16>>,
     pub(super) choices: Vec<decide::Choice>,
     pub(super) claims: Vec<decide::Claim>,
     pub(super) blows: Vec<(u16, decide::Intent)>,

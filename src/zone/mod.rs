@@ -31,7 +31,7 @@ pub use entry::{Entry, EntryError};
 pub use replay::{Recording, RecordingError, ReplayError, Replayer, encode_snapshot};
 pub use seal::seal;
 use stream::Stream;
-use to_wire::Teller;
+use to_wire::{Crowd, Teller};
 
 /// What a zone wants done. Everything in it is durable.
 #[derive(Debug)]
@@ -306,6 +306,7 @@ impl Zone {
             place: &self.place,
             names: &self.names,
             nameless: &self.nameless,
+            crowd: Crowd::new(&self.state, &self.step.events),
         };
         let mut gone = Vec::new();
         for (&character, held) in &mut self.attached {
@@ -326,11 +327,7 @@ impl Zone {
                 held.stream.add_cells(news);
             }
             let visible = teller.visible(character);
-            for event in &self.step.events {
-                if let Some(event) = teller.event(player, visible.as_ref(), event) {
-                    held.stream.add_event(event);
-                }
-            }
+            teller.tell(player, visible.as_ref(), |event| held.stream.add_event(event));
             let view = teller.view(player, visible.as_ref(), &mut held.inventory);
             let (message, keyframe) = held.stream.next_frame(view, &player.memory, || {
                 let cells = visible.iter().flat_map(Visible::iter);

@@ -87,9 +87,12 @@ impl Stream {
         if cells.is_empty() {
             return;
         }
+        let first = self.pending.is_empty();
         self.pending.extend_from_slice(cells);
-        self.pending.sort_unstable();
-        self.pending.dedup();
+        if !first {
+            self.pending.sort();
+            self.pending.dedup();
+        }
     }
 
     pub(super) fn add_event(&mut self, event: Event) {
@@ -136,7 +139,8 @@ impl Stream {
             cells.extend_from_slice(&frame.cells);
         }
         if cells.len() > news.len() {
-            cells.sort_unstable();
+            // Sorted runs one after the other, which a stable sort merges.
+            cells.sort();
             cells.dedup();
         }
         let values: Vec<(usize, Cell)> = cells

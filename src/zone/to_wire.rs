@@ -10,6 +10,7 @@ use crate::game::player::xp_needed;
 use crate::game::state::{
     self as state, Actor, Audience, EFFECTS, Happening, Mode, Player, Sheet, Subject, ZoneState,
 };
+use crate::game::turn::Side;
 use crate::model::limits::{ACTORS_IN_VIEW_MAX, NO_ACTOR};
 use crate::model::{CharacterId, Pos};
 use crate::protocol::view::{self, item, me};
@@ -25,6 +26,42 @@ pub(super) struct Teller<'a> {
     /// Of the players here.
     pub(super) names: &'a BTreeMap<CharacterId, Arc<str>>,
     pub(super) nameless: &'a Arc<str>,
+    pub(super) crowd: Crowd<'a>,
+}
+
+/// What is the same for everybody who is told of a tick.
+pub(super) struct Crowd<'a> {
+    /// What happened, each with the cell from which it is seen, if that matters.
+    events: Vec<(Pos, &'a state::Event)>,
+    /// Where anybody stands, one bit a cell.
+    occupied: Vec<u64>,
+    /// Actors by slot, made when the first one sees them.
+    shown: Vec<Option<Shown>>,
+}
+
+impl<'a> Crowd<'a> {
+    pub(super) fn new(state: &ZoneState, events: &'a [state::Event]) -> Self {
+        let spot = |event: &state::Event| match event.audience {
+            Audience::Sight(cell) => state.pos(cell),
+            Audience::One(_) | Audience::All => Pos::default(),
+        };
+        let mut occupied = vec![0; state.area().div_ceil(64)];
+        for actor in state.actors.iter().filter(|actor| actor.alive) {
+            occupied[actor.cell as usize / 64] |= 1 << (actor.cell % 64);
+        }
+        Self {
+            events: events.iter().map(|event| (spot(event), event)).collect(),
+            occupied,
+            shown: vec![None; state.actors.len()],
+        }
+    }
+}
+
+/// An actor, but for whether it is on the viewer's side.
+#[derive(Clone)]
+struct Shown {
+    view: ActorView,
+    side: Side,
 }
 
 impl Teller<'_> {
@@ -100,11 +137,10 @@ impl Teller<'_> {
         let viewer = player.sheet.character;
         let mut slots: Vec<u16> = Vec::new();
         if let Some(visible) = visible {
+            let (width, height) = (self.state.width, self.state.height);
+            let cells = visible.seen_in(&self.crowd.occupied, (width, height));
             let occupant = &self.state.derived.occupant;
-            let width = self.state.width;
-            slots.extend(
-                visible.iter().map(|pos| occupant[pos.index(width)]).filter(|&s| s != NO_ACTOR),
-            );
+            slots.extend(cells.map(|pos| occupant[pos.index(width)]).filter(|&s| s != NO_ACTOR));
             if self.state.is_affected(player.slot, Effect::Telepathic) {
                 let everybody = 0..u16::try_from(self.state.actors.len()).unwrap_or(NO_ACTOR);
                 slots.extend(everybody);
@@ -123,11 +159,28 @@ impl Teller<'_> {
             slots.sort_by_key(|&slot| (distance(slot), slot));
             slots.truncate(ACTORS_IN_VIEW_MAX);
         }
+        if slots.is_empty() {
+            return Vec::new();
+        }
         slots.sort_unstable();
-        slots.into_iter().map(|slot| self.actor(player, slot)).collect()
+        let side = self.state.side(player.slot);
+        slots.into_iter().map(|slot| self.actor(side, slot)).collect()
     }
 
-    fn actor(&self, player: &Player, slot: u16) -> ActorView {
+    fn actor(&mut self, viewer: Side, slot: u16) -> ActorView {
+        let index = usize::from(slot);
+        if self.crowd.shown[index].is_none() {
+            self.crowd.shown[index] = Some(self.shown(slot));
+        }
+        let Shown { view, side } = self.crowd.shown[index].as_ref().expect("just made");
+        let mut view = view.clone();
+        if !viewer.is_hostile(*side, self.state.kind) {
+            view.state |= view::state::FRIENDLY;
+        }
+        view
+    }
+
+    fn shown(&self, slot: u16) -> Shown {
         let actor = &self.state.actors[usize::from(slot)];
         let other = (actor.kind == 0).then(|| self.state.players.get(&actor.character)).flatten();
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
@@ -135,13 +188,12 @@ impl Teller<'_> {
         let state = flag(actor.kind != 0 && actor.mode == Mode::Asleep, view::state::ASLEEP)
             | flag(actor.kind != 0 && actor.mode == Mode::Hunting, view::state::HUNTING)
             | flag(actor.kind != 0 && actor.mode == Mode::Fleeing, view::state::FLEEING)
-            | flag(!self.state.is_hostile(player.slot, slot), view::state::FRIENDLY)
             | flag(affected(Effect::Burning), view::state::BURNING)
             | flag(other.is_some_and(|p| !p.connected), view::state::GUARDED)
             | flag(affected(Effect::Confused), view::state::CONFUSED)
             | flag(affected(Effect::Held) || affected(Effect::Paralysed), view::state::HELD);
         let health = (actor.hp.max(0) * 15 + actor.hp_max.max(1) - 1) / actor.hp_max.max(1);
-        ActorView {
+        let view = ActorView {
             id: slot,
             generation: actor.generation,
             kind: actor.kind,
@@ -149,7 +201,8 @@ impl Teller<'_> {
             health: u8::try_from(health.min(15)).unwrap_or(15),
             state,
             name: self.names.get(&actor.character).unwrap_or(self.nameless).clone(),
-        }
+        };
+        Shown { view, side: self.state.side(slot) }
     }
 
     fn inventory<'s>(&'s self, sheet: &'s Sheet) -> impl Iterator<Item = ItemView> + 's {
@@ -174,22 +227,28 @@ impl Teller<'_> {
         })
     }
 
-    /// Tells a player what happened, if it concerns or reaches it.
-    pub(super) fn event(
+    /// Tells a player what happened, as far as it concerns or reaches it.
+    pub(super) fn tell(
         &mut self,
         player: &Player,
         visible: Option<&Visible>,
-        event: &state::Event,
-    ) -> Option<Event> {
-        let reached = match event.audience {
-            Audience::One(character) => character == player.sheet.character,
-            Audience::Sight(cell) => visible.is_some_and(|v| v.contains(self.pos(cell))),
-            Audience::All => true,
-        };
-        if !reached {
-            return None;
+        mut listen: impl FnMut(Event),
+    ) {
+        for index in 0..self.crowd.events.len() {
+            let (at, event) = self.crowd.events[index];
+            let reached = match event.audience {
+                Audience::One(character) => character == player.sheet.character,
+                Audience::Sight(_) => visible.is_some_and(|visible| visible.contains(at)),
+                Audience::All => true,
+            };
+            if reached {
+                listen(self.event(player, event));
+            }
         }
-        Some(match &event.what {
+    }
+
+    fn event(&mut self, player: &Player, event: &state::Event) -> Event {
+        match &event.what {
             Happening::Note { code, who, other, item, number } => Event::Note {
                 code: *code,
                 who: match (event.audience, who) {
@@ -214,7 +273,7 @@ impl Teller<'_> {
             Happening::Chat { from, text } => {
                 Event::Chat { from: from.clone(), text: text.clone() }
             }
-        })
+        }
     }
 
     fn who(&mut self, player: &Player, subject: Subject) -> Who {

@@ -35,6 +35,9 @@ pub(super) struct Stage {
     /// Seeds the zone and every player.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Leave the players around the stair they come by, in sight of each other.
+    #[arg(long)]
+    pub clustered: bool,
 }
 
 const GATEWAY: GatewayId = GatewayId(1);
@@ -87,7 +90,7 @@ pub(super) struct Play {
 }
 
 impl Stage {
-    /// The zone before the first tick of the play: made, and the players spread over it.
+    /// The zone before the first tick of the play: made, and the players in it.
     pub(super) fn state(&self) -> ZoneState {
         let mut state = sim::generate(&ZoneSpec {
             zone: ZoneId(self.depth.into()),
@@ -113,7 +116,9 @@ impl Stage {
             .collect();
         let (mut scratch, mut output) = (Scratch::default(), StepOutput::default());
         sim::step(&mut state, &arrivals, &mut scratch, &mut output);
-        self.spread(&mut state);
+        if !self.clustered {
+            self.spread(&mut state);
+        }
         state
     }
 

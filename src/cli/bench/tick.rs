@@ -59,6 +59,8 @@ struct Figures {
     /// Over those that moved in this very tick.
     bytes_per_moving_actor: f64,
     keyframes: u64,
+    /// Hash of the last state, hexadecimal: the same wherever the same play is run.
+    state: String,
 }
 
 /// Tag, number and distance to the baseline.
@@ -125,6 +127,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         bytes_per_actor_after_head: (shown.bytes as f64 - HEAD_BYTES * frames) / actors,
         bytes_per_moving_actor: shown.bytes as f64 / shown.moving.max(1) as f64,
         keyframes: shown.keyframes,
+        state: format!("{:016x}", sim::hash(&end)),
     };
     if args.json {
         let text = serde_json::to_string(&figures).context("writing the figures as JSON")?;
@@ -201,7 +204,7 @@ fn text(figures: &Figures) -> String {
          {:.0} step in a tick), {players} players, seed {seed}, {ticks} ticks on one core\n\n{}\n\
          frames: {:.1} bytes per player and tick, {:.1} actors in view of which {:.1} moved, \
          {:.2} bytes per actor in view ({:.2} after the head), {:.2} per actor that moved, \
-         {} keyframes\n",
+         {} keyframes\nstate {} at the end\n",
         figures.monsters_moving,
         table(&head, &rows),
         figures.bytes_per_player_and_tick,
@@ -211,5 +214,6 @@ fn text(figures: &Figures) -> String {
         figures.bytes_per_actor_after_head,
         figures.bytes_per_moving_actor,
         figures.keyframes,
+        figures.state,
     )
 }

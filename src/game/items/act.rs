@@ -155,7 +155,7 @@ pub(super) fn is_bare(terrain: Terrain) -> bool {
 /// The living within `radius` of a cell and in a straight line from it, the nearest first.
 pub(super) fn near(turn: &Turn<'_>, at: u32, radius: u16) -> Vec<u16> {
     let state = &turn.state;
-    let cells = state.around(at, radius).into_iter();
+    let cells = state.around(at, radius);
     cells
         .filter(|&cell| state.has_line(at, cell))
         .filter_map(|cell| state.actor_at(cell))
@@ -166,7 +166,7 @@ pub(super) fn near(turn: &Turn<'_>, at: u32, radius: u16) -> Vec<u16> {
 /// The cells within `radius` that can be entered and are in a straight line from `at`.
 pub(super) fn open_around(turn: &Turn<'_>, at: u32, radius: u16) -> Vec<u32> {
     let state = &turn.state;
-    let cells = state.around(at, radius).into_iter();
+    let cells = state.around(at, radius);
     cells
         .filter(|&cell| !state.terrain_has(cell, flags::BLOCKS_MOVE) && state.has_line(at, cell))
         .collect()

@@ -75,7 +75,7 @@ pub fn encode(input: Input<'_>) -> Encoded {
         write_text(&mut w, &view.place.name);
     }
     write_me(&mut w, &before.me, &view.me, view.tick);
-    view.actors = write_actors(&mut w, &before.actors, view.actors, view.me.pos);
+    write_actors(&mut w, &before.actors, &mut view.actors, view.me.pos);
     write_inventory(&mut w, &before.inventory, &view.inventory);
     let events = write_events(&mut w, events, first_event);
     w.flag(hash);
@@ -142,41 +142,37 @@ fn write_me(w: &mut BitWriter, before: &Me, now: &Me, tick: u64) {
     }
 }
 
-/// Writes the actors by rising id and returns them as the client then has them.
-fn write_actors(
-    w: &mut BitWriter,
-    before: &[ActorView],
-    now: Vec<ActorView>,
-    me: Pos,
-) -> Vec<ActorView> {
-    w.flag(before != now);
-    if before == now {
-        return now;
+/// Writes the actors by rising id and leaves them as the client then has them.
+fn write_actors(w: &mut BitWriter, before: &[ActorView], now: &mut Vec<ActorView>, me: Pos) {
+    w.flag(before != now.as_slice());
+    if before == now.as_slice() {
+        return;
     }
-    let most_move = moved(before, &now) * 2 > before.len();
+    let most_move = moved(before, now) * 2 > before.len();
     w.flag(most_move);
-    let mut sent = Vec::with_capacity(now.len());
     let mut fresh = Vec::new();
+    // The actor that the next new one is told apart from.
+    let mut last = None;
     let mut old = before.iter().peekable();
-    for actor in now {
+    for (index, actor) in now.iter_mut().enumerate() {
         while old.next_if(|o| o.id < actor.id).is_some() {
             w.bits(0b0111, 4);
         }
         match old.next_if(|o| o.id == actor.id) {
-            Some(o) if same_actor(o, &actor) => {
+            Some(o) if same_actor(o, actor) => {
                 if w.bit_count() > ACTOR_BITS_MAX {
                     write_same(w, most_move);
-                    sent.push(o.clone());
+                    actor.clone_from(o);
                 } else {
-                    write_change(w, o, &actor, me, most_move);
-                    sent.push(actor);
+                    write_change(w, o, actor, me, most_move);
                 }
+                last = Some(index);
             }
             Some(_) => {
                 w.bits(0b0111, 4);
-                fresh.push(actor);
+                fresh.push(index);
             }
-            None => fresh.push(actor),
+            None => fresh.push(index),
         }
     }
     for _ in old {
@@ -184,15 +180,16 @@ fn write_actors(
     }
     let room = ACTOR_BITS_MAX.saturating_sub(w.bit_count());
     let mut bits = 32;
-    let fits = |a: &&ActorView| {
-        bits += 69 + 8 * (1 + a.name.len());
+    let fits = |&&index: &&usize| {
+        bits += 69 + 8 * (1 + now[index].name.len());
         bits <= room
     };
     let count = fresh.iter().take_while(fits).count();
     w.gamma(count as u32);
-    for actor in fresh.drain(..count) {
+    for &index in &fresh[..count] {
+        let actor = &now[index];
+        let last = last.replace(index).map(|last: usize| &now[last]);
         w.bits(actor.id.into(), 16);
-        let last = sent.last();
         let alike = last.is_some_and(|last| last.generation == actor.generation);
         w.flag(alike);
         if !alike {
@@ -214,10 +211,11 @@ fn write_actors(
         if actor.kind == KIND_PLAYER {
             write_text(w, &actor.name);
         }
-        sent.push(actor);
     }
-    sent.sort_unstable_by_key(|a| a.id);
-    sent
+    // From behind, so that the numbers of those before stay right.
+    for &index in fresh[count..].iter().rev() {
+        now.remove(index);
+    }
 }
 
 fn same_actor(a: &ActorView, b: &ActorView) -> bool {

@@ -8,6 +8,8 @@
 pub const CHUNK_WIDTH: usize = 64;
 /// Cells of a chunk from top to bottom.
 pub const CHUNK_HEIGHT: usize = 16;
+/// Bytes of a line of the processor's caches.
+const CACHE_LINE: usize = 64;
 
 /// Marks the chunks of one u8 plane that may hold something else than 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,13 @@ impl Activity {
     #[must_use]
     pub fn height(&self) -> usize {
         self.height
+    }
+
+    /// Adds the chunks that hold something to `chunks`, a word a row of chunks.
+    pub(in crate::sim) fn add_busy(&self, chunks: &mut [u64]) {
+        for (chunks, &busy) in chunks.iter_mut().zip(&self.busy) {
+            *chunks |= busy;
+        }
     }
 
     /// The chunks of `strip` that hold something or touch a chunk that does.
@@ -135,7 +144,7 @@ pub(super) trait Pass {
 }
 
 /// The segments of consecutive chunks in `mask`, as columns from and to.
-fn runs(mut mask: u64, width: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(in crate::sim) fn runs(mut mask: u64, width: usize) -> impl Iterator<Item = (usize, usize)> {
     std::iter::from_fn(move || {
         if mask == 0 {
             return None;
@@ -145,6 +154,49 @@ fn runs(mut mask: u64, width: usize) -> impl Iterator<Item = (usize, usize)> {
         mask &= !(low_bits(count) << first);
         Some((first * CHUNK_WIDTH, ((first + count) * CHUNK_WIDTH).min(width)))
     })
+}
+
+/// As [`sweep`], in the widest instructions that the processor has.
+pub(super) fn sweep_wide<P: Pass>(
+    plane: &mut [u8],
+    activity: &mut Activity,
+    scratch: &mut Scratch,
+    pass: &mut P,
+) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
+            // SAFETY: the processor has just been asked for both.
+            return unsafe { sweep_avx512(plane, activity, scratch, pass) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has just been asked for AVX2.
+            return unsafe { sweep_avx2(plane, activity, scratch, pass) };
+        }
+    }
+    sweep(plane, activity, scratch, pass);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bw,avx512vl")]
+fn sweep_avx512<P: Pass>(
+    plane: &mut [u8],
+    activity: &mut Activity,
+    scratch: &mut Scratch,
+    pass: &mut P,
+) {
+    sweep(plane, activity, scratch, pass);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn sweep_avx2<P: Pass>(
+    plane: &mut [u8],
+    activity: &mut Activity,
+    scratch: &mut Scratch,
+    pass: &mut P,
+) {
+    sweep(plane, activity, scratch, pass);
 }
 
 /// Applies `pass` to every active cell in place, in row-major order within a strip of chunks.
@@ -161,10 +213,14 @@ pub(super) fn sweep<P: Pass>(
         return;
     }
     let Scratch { active, derived } = scratch;
+    let size = (CHUNK_HEIGHT + 2) * width + 2;
     active.clear();
     active.extend((0..activity.busy.len()).map(|strip| activity.active(strip)));
     derived.clear();
-    derived.resize((CHUNK_HEIGHT + 2) * width + 2, 0);
+    derived.resize(size + CACHE_LINE, 0);
+    // Vectors of a row, and of those above and below it in most zones, lie within cache lines.
+    let aside = derived[width + 1..].as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+    let derived = &mut derived[aside..][..size];
     for (strip, &mask) in active.iter().enumerate() {
         let rows = (strip * CHUNK_HEIGHT).max(1)..((strip + 1) * CHUNK_HEIGHT).min(height - 1);
         if mask == 0 || rows.is_empty() {

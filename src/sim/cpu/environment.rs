@@ -1,13 +1,14 @@
 //! Gas, fire, what they change, and what they do to those who stand in them.
 
-use super::{fire, gas, upkeep};
+use super::activity::{CHUNK_HEIGHT, CHUNK_WIDTH, runs};
+use super::{bits, fire, gas, upkeep};
 use crate::game::catalog::terrain::flags;
 use crate::game::catalog::{Flash, Gas, Note};
 use crate::game::items;
-use crate::game::state::{Cause, GASES, Subject};
+use crate::game::state::{Cause, GASES, Subject, ZoneState};
 use crate::game::turn::{Turn, purpose};
 use crate::sim::Scratch;
-use crate::sim::appearance::haze;
+use crate::sim::appearance::haze_of;
 
 /// Each vent breathes once in so many ticks, with this chance in a hundred, so many units.
 const VENT_TICKS: u64 = 64;
@@ -52,13 +53,16 @@ fn wake(turn: &mut Turn<'_>, scratch: &mut Scratch) {
 
 fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
     let tick = turn.state.tick.0;
-    let mut moved = false;
+    let strips = usize::from(turn.state.height).div_ceil(CHUNK_HEIGHT);
+    scratch.airs.clear();
+    scratch.airs.resize(strips, 0);
     for kind in Gas::ALL {
         let activity = &mut scratch.gas[kind as usize];
         if activity.is_quiet() {
             continue;
         }
-        moved = true;
+        // Where there was gas and where there is some now.
+        activity.add_busy(&mut scratch.airs);
         gas::step(
             &mut turn.state.gas[kind as usize],
             &turn.state.derived.airy,
@@ -67,30 +71,46 @@ fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
             tick.wrapping_mul(GASES as u64) + kind as u64,
             kind.row().dissipation,
         );
+        activity.add_busy(&mut scratch.airs);
     }
-    if moved {
-        mark_haze(turn, scratch);
+    mark_haze(turn.state, &mut scratch.haze, &scratch.airs);
+}
+
+/// Marks the cells of some chunks whose air looks different now.
+fn mark_haze(state: &mut ZoneState, old: &mut [u8], chunks: &[u64]) {
+    let (width, height) = (usize::from(state.width), usize::from(state.height));
+    for (strip, &mask) in chunks.iter().enumerate() {
+        for y in strip * CHUNK_HEIGHT..((strip + 1) * CHUNK_HEIGHT).min(height) {
+            for (from, to) in runs(mask, width) {
+                for first in (from..to).step_by(CHUNK_WIDTH) {
+                    let cells = y * width + first..y * width + to.min(first + CHUNK_WIDTH);
+                    mark_haze_row(state, &mut old[cells.clone()], cells.start);
+                }
+            }
+        }
     }
 }
 
-/// Marks the cells whose air looks different now.
-fn mark_haze(turn: &mut Turn<'_>, scratch: &mut Scratch) {
-    let state = &mut *turn.state;
-    let [a, b, c, d] = &state.gas;
-    let planes = a.chunks(64).zip(b.chunks(64)).zip(c.chunks(64)).zip(d.chunks(64));
-    for (block, (((a, b), c), d)) in planes.enumerate() {
-        let old = &scratch.haze[block * 64..block * 64 + a.len()];
-        let any = |plane: &[u8]| plane.iter().fold(0, |all, &x| all | x);
-        if any(a) | any(b) | any(c) | any(d) | any(old) == 0 {
-            continue;
-        }
-        for cell in block * 64..block * 64 + a.len() {
-            let new = haze(state, cell);
-            if scratch.haze[cell] != new {
-                scratch.haze[cell] = new;
-                state.derived.changed[block] |= 1 << (cell % 64);
-            }
-        }
+/// Does at most `CHUNK_WIDTH` cells of a row.
+fn mark_haze_row(state: &mut ZoneState, old: &mut [u8], first: usize) {
+    // Copies of a fixed size are what the compiler makes vector code of.
+    let copy = |cells: &[u8]| {
+        let mut copy = [0; CHUNK_WIDTH];
+        copy[..cells.len()].copy_from_slice(cells);
+        copy
+    };
+    let gas = state.gas.each_ref().map(|plane| copy(&plane[first..first + old.len()]));
+    let before = copy(old);
+    let mut now = [0; CHUNK_WIDTH];
+    let mut changed = [0; CHUNK_WIDTH];
+    for i in 0..CHUNK_WIDTH {
+        now[i] = haze_of([gas[0][i], gas[1][i], gas[2][i], gas[3][i]]);
+        changed[i] = now[i] ^ before[i];
+    }
+    let changed = bits::pack_row(&changed);
+    if changed != 0 {
+        old.copy_from_slice(&now[..old.len()]);
+        bits::ones(changed).for_each(|i| state.mark_changed((first + i) as u32));
     }
 }
 

@@ -39,6 +39,38 @@ impl Visible {
         })
     }
 
+    /// The bits of a plane, one a cell of a zone with sides `width` and `height`, that lie under a
+    /// row of the window, aligned with it. What lies beside the zone is any bits.
+    #[must_use]
+    pub(in crate::sim) fn under(
+        &self,
+        row: usize,
+        plane: &[u64],
+        (width, height): (u16, u16),
+    ) -> u64 {
+        let y = self.top + row as i32;
+        if y < 0 || y >= i32::from(height) {
+            return 0;
+        }
+        let start = i64::from(y) * i64::from(width) + i64::from(self.left);
+        let (word, bit) = (start.div_euclid(64), start.rem_euclid(64));
+        let read =
+            |word: i64| usize::try_from(word).ok().and_then(|w| plane.get(w)).copied().unwrap_or(0);
+        let low = read(word) >> bit;
+        if bit == 0 { low } else { low | read(word + 1) << (64 - bit) }
+    }
+
+    /// The seen cells whose bit is set in a plane of one bit a cell, in row-major order.
+    pub fn seen_in(&self, plane: &[u64], size: (u16, u16)) -> impl Iterator<Item = Pos> {
+        (0..SIDE).flat_map(move |row| {
+            let seen = self.rows[row];
+            let seen = if seen == 0 { 0 } else { seen & self.under(row, plane, size) };
+            bits::ones(seen).map(move |bit| {
+                Pos::new((self.left + bit as i32) as u16, (self.top + row as i32) as u16)
+            })
+        })
+    }
+
     /// The number of seen cells.
     #[must_use]
     pub fn count(&self) -> u32 {

@@ -155,3 +155,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_seen_of_a_plane_of_bits_is_what_both_hold() {
+    for (width, height) in [(64, 9), (70, 61), (130, 40)] {
+        let area = usize::from(width) * usize::from(height);
+        let mut plane = vec![0_u64; area.div_ceil(64)];
+        for cell in (0..area).step_by(3) {
+            plane[cell / 64] |= 1 << (cell % 64);
+        }
+        for origin in [Pos::new(0, 0), Pos::new(width - 1, height - 1), Pos::new(31, 8)] {
+            let opaque = vec![0; area];
+            let seen = field_of_view(&opaque, width.into(), height.into(), origin, 24);
+            let both = seen.iter().filter(|pos| pos.index(width).is_multiple_of(3));
+            assert!(seen.seen_in(&plane, (width, height)).eq(both), "{width} {origin:?}");
+        }
+    }
+}

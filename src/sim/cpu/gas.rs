@@ -3,7 +3,7 @@
 //! A cell gives an eighth of its concentration, rounded down, to each of its four open neighbours.
 //! At most 4 * 31 come in and what stays is at most 255 - 4 * 31, so a byte never overflows.
 
-use super::activity::{Activity, Around, CHUNK_WIDTH, Pass, Scratch, sweep};
+use super::activity::{Activity, Around, CHUNK_WIDTH, Pass, Scratch, sweep, sweep_wide};
 use super::noise;
 
 /// Spreads one kind of gas for one tick and returns the units that have dissipated.
@@ -21,13 +21,7 @@ pub fn step(
 ) -> u32 {
     let mut flow = Flow::new(open, activity.width(), tick, dissipation);
     assert_eq!(open.len(), cells.len(), "both planes are of the same zone");
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has just been asked for AVX2.
-        unsafe { sweep_avx2(cells, activity, scratch, &mut flow) };
-        return flow.dissipated;
-    }
-    sweep(cells, activity, scratch, &mut flow);
+    sweep_wide(cells, activity, scratch, &mut flow);
     flow.dissipated
 }
 
@@ -44,17 +38,6 @@ pub fn step_baseline(
     assert_eq!(open.len(), cells.len(), "both planes are of the same zone");
     sweep(cells, activity, scratch, &mut flow);
     flow.dissipated
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn sweep_avx2(
-    cells: &mut [u8],
-    activity: &mut Activity,
-    scratch: &mut Scratch,
-    flow: &mut Flow<'_>,
-) {
-    sweep(cells, activity, scratch, flow);
 }
 
 struct Flow<'a> {
@@ -115,24 +98,26 @@ impl Pass for Flow<'_> {
 /// Takes a unit from the cells whose turn it is and returns how many did have one.
 #[inline(always)]
 fn dissipate(cells: &mut [u8], x: usize, turn: u8, rate: u8) -> u32 {
-    let (blocks, rest) = cells.as_chunks_mut::<32>();
-    let (columns, columns_rest) = COLUMNS[x..][..32 * blocks.len() + rest.len()].as_chunks::<32>();
-    // A row is at most 128 blocks long, so the bytes that count do not overflow.
-    let mut counts = [0_u8; 32];
-    let take = |cell: &mut u8, column: u8, count: &mut u8| {
-        let due = u8::from(column.wrapping_add(turn) < rate).min(*cell);
-        *cell -= due;
-        *count += due;
-    };
+    let (blocks, rest) = cells.as_chunks_mut::<CHUNK_WIDTH>();
+    let (columns, columns_rest) =
+        COLUMNS[x..][..CHUNK_WIDTH * blocks.len() + rest.len()].as_chunks::<CHUNK_WIDTH>();
+    let due = |cell: u8, column: u8| u8::from(column.wrapping_add(turn) < rate).min(cell);
+    // A row is at most 64 blocks long, so the bytes that count do not overflow.
+    let mut counts = [0_u8; CHUNK_WIDTH];
     for (cells, columns) in blocks.iter_mut().zip(columns) {
-        for ((cell, &column), count) in cells.iter_mut().zip(columns).zip(&mut counts) {
-            take(cell, column, count);
+        for i in 0..CHUNK_WIDTH {
+            let due = due(cells[i], columns[i]);
+            cells[i] -= due;
+            counts[i] += due;
         }
     }
-    for ((cell, &column), count) in rest.iter_mut().zip(columns_rest).zip(&mut counts) {
-        take(cell, column, count);
+    let mut taken: u32 = counts.iter().map(|&count| u32::from(count)).sum();
+    for (cell, &column) in rest.iter_mut().zip(columns_rest) {
+        let due = due(*cell, column);
+        *cell -= due;
+        taken += u32::from(due);
     }
-    counts.iter().map(|&count| u32::from(count)).sum()
+    taken
 }
 
 /// A random byte for each column of the widest plane.

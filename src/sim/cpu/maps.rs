@@ -15,9 +15,8 @@ pub(in crate::sim) fn run(state: &mut ZoneState, scratch: &mut Scratch) {
     let tick = state.tick.0;
     state.noises.retain(|noise| noise.until > tick);
     let goals = goals(state);
-    let uses =
-        if goals.is_empty() && state.noises.is_empty() { Uses::default() } else { uses(state) };
     let hunted = !goals.is_empty();
+    let wanted = if hunted || !state.noises.is_empty() { is_used(state) } else { false };
     let size = (usize::from(state.width), usize::from(state.height));
     let maps = &mut state.maps;
     let derived = &state.derived;
@@ -32,21 +31,17 @@ pub(in crate::sim) fn run(state: &mut ZoneState, scratch: &mut Scratch) {
     };
     let all = distance::UNREACHED;
     match tick % PERIOD {
-        0 => fill(&mut maps.hunt, &derived.walk, &goals, hunted && uses.walks, all),
-        1 => fill(
-            &mut maps.swim,
-            &derived.swim,
-            &shores(derived, size, &goals),
-            hunted && uses.swims,
-            all,
-        ),
-        2 => fill(&mut maps.dig, &derived.dig, &goals, hunted && uses.digs, all),
+        0 => fill(&mut maps.hunt, &derived.walk, &goals, hunted && wanted, all),
+        1 => {
+            let goals = shores(derived, size, &goals);
+            fill(&mut maps.swim, &derived.swim, &goals, hunted && wanted, all);
+        }
+        2 => fill(&mut maps.dig, &derived.dig, &goals, hunted && wanted, all),
         3 => {
             let cells: Vec<u32> = state.noises.iter().map(|noise| noise.cell).collect();
-            let wanted = !cells.is_empty() && uses.wanders;
-            fill(&mut maps.noise, &derived.walk, &cells, wanted, NOISE_REACH);
+            fill(&mut maps.noise, &derived.walk, &cells, !cells.is_empty() && wanted, NOISE_REACH);
         }
-        _ if hunted && uses.flees && !maps.hunt.is_empty() => {
+        _ if hunted && wanted && !maps.hunt.is_empty() => {
             maps.flee.resize(derived.walk.len(), 0);
             distance::fill_flee(&mut maps.flee, &maps.hunt, size.0, &mut scratch.distance);
         }
@@ -80,28 +75,20 @@ fn shores(
     cells
 }
 
-#[derive(Default)]
-struct Uses {
-    walks: bool,
-    swims: bool,
-    digs: bool,
-    flees: bool,
-    wanders: bool,
-}
-
-/// Which maps the monsters of the floor need.
-fn uses(state: &ZoneState) -> Uses {
-    let mut uses = Uses::default();
-    for actor in state.actors.iter().filter(|a| a.alive && a.kind != 0) {
+/// Whether a monster of the floor needs the map whose turn it is.
+fn is_used(state: &ZoneState) -> bool {
+    let turn = state.tick.0 % PERIOD;
+    let shy = is::KEEPS_DISTANCE | is::FLEES_HURT | is::STEALS;
+    state.actors.iter().filter(|a| a.alive && a.kind != 0).any(|actor| {
         let row = row(actor.kind);
-        uses.walks = true;
-        uses.swims |= row.has(is::SWIMS);
-        uses.digs |= row.has(is::BURROWS);
-        let shy = is::KEEPS_DISTANCE | is::FLEES_HURT | is::STEALS;
-        uses.flees |= actor.mode == Mode::Fleeing || row.has(shy) || actor.effects[FEAR] != 0;
-        uses.wanders |= actor.mode == Mode::Wandering;
-    }
-    uses
+        match turn {
+            0 => true,
+            1 => row.has(is::SWIMS),
+            2 => row.has(is::BURROWS),
+            3 => actor.mode == Mode::Wandering,
+            _ => actor.mode == Mode::Fleeing || row.has(shy) || actor.effects[FEAR] != 0,
+        }
+    })
 }
 
 const FEAR: usize = crate::game::catalog::Effect::Terrified as usize;

@@ -87,28 +87,10 @@ fn look(state: &ZoneState, cell: u32, radius: u16) -> Visible {
     field_of_view(&state.derived.opaque, width, height, state.pos(cell), radius)
 }
 
-/// The bits of `changed` under a row of a window, aligned with it.
-fn changed_row(state: &ZoneState, visible: &Visible, row: usize, changed: &[u64]) -> u64 {
-    let y = visible.top + row as i32;
-    if y < 0 || y >= i32::from(state.height) {
-        return 0;
-    }
-    let start = i64::from(y) * i64::from(state.width) + i64::from(visible.left);
-    let (word, bit) = (start.div_euclid(64), start.rem_euclid(64));
-    let read =
-        |word: i64| usize::try_from(word).ok().and_then(|w| changed.get(w)).copied().unwrap_or(0);
-    let low = read(word) >> bit;
-    if bit == 0 { low } else { low | read(word + 1) << (64 - bit) }
-}
-
 /// Whether a cell in view has changed in a way that may change the view: a door, grass, a wall.
 fn touches_opaque(state: &ZoneState, visible: &Visible, changed: &[u64]) -> bool {
-    visible
-        .rows
-        .iter()
-        .enumerate()
-        .any(|(row, &seen)| seen != 0 && seen & changed_row(state, visible, row, changed) != 0)
-        && state.derived.opacity_changed
+    state.derived.opacity_changed
+        && visible.seen_in(changed, (state.width, state.height)).next().is_some()
 }
 
 /// Calls `note` for the cells in view that were not in view `before` or have changed, in order.
@@ -124,7 +106,7 @@ fn each_cell_to_note(
             continue;
         }
         let old = before.map_or(0, |old| shifted_row(old, visible, row));
-        let mut bits = seen & (!old | changed_row(state, visible, row, changed));
+        let mut bits = seen & (!old | visible.under(row, changed, (state.width, state.height)));
         while bits != 0 {
             let x = visible.left + bits.trailing_zeros() as i32;
             let y = visible.top + row as i32;

@@ -14,7 +14,7 @@ use crate::game::turn::purpose;
 use crate::model::Pos;
 use crate::model::limits::NO_ACTOR;
 use crate::sim::Scratch;
-use crate::sim::cpu::fov::Visible;
+use senses::{Prey, Quarry};
 
 /// Ticks between two thoughts of a sleeper, and of somebody with nothing to do.
 const SLEEP_TICKS: u32 = 10;
@@ -23,18 +23,6 @@ const IDLE_TICKS: u32 = 4;
 const KNOWS_TICKS: u32 = 60;
 /// Ticks after which it gives up.
 const FORGETS_TICKS: u32 = 400;
-
-/// A player that monsters may hunt.
-#[derive(Clone, Debug)]
-pub(in crate::sim) struct Prey {
-    pub(super) slot: u16,
-    pub(super) cell: u32,
-    pub(super) pos: Pos,
-    /// Cells from which it may be noticed.
-    pub(super) stealth: u16,
-    /// What it sees, and so from where it is seen.
-    pub(super) visible: Visible,
-}
 
 /// What a monster means to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,23 +67,22 @@ pub(in crate::sim) struct Claim {
 }
 
 pub(in crate::sim) fn run(state: &ZoneState, scratch: &mut Scratch) {
-    let mut prey = std::mem::take(&mut scratch.prey);
-    senses::list_prey(state, scratch, &mut prey);
-    scratch.choices.clear();
+    let Scratch { sights, prey_near, choices, .. } = scratch;
+    let quarry = Quarry::list(state, sights, prey_near);
+    choices.clear();
     let tick = state.tick.0;
     for (slot, actor) in (0_u16..).zip(&state.actors) {
         if actor.alive && actor.kind != 0 && actor.hp > 0 && actor.ready_at <= tick {
-            let mind = Mind::new(state, &prey, slot);
-            scratch.choices.push(mind.choose());
+            let mind = Mind::new(state, &quarry, slot);
+            choices.push(mind.choose());
         }
     }
-    scratch.prey = prey;
 }
 
 /// One monster making up its mind.
 struct Mind<'a> {
     state: &'a ZoneState,
-    prey: &'a [Prey],
+    quarry: &'a Quarry<'a>,
     slot: u16,
     actor: &'a Actor,
     row: &'static MonsterRow,
@@ -109,11 +96,11 @@ struct Mind<'a> {
 }
 
 impl<'a> Mind<'a> {
-    fn new(state: &'a ZoneState, prey: &'a [Prey], slot: u16) -> Self {
+    fn new(state: &'a ZoneState, quarry: &'a Quarry<'a>, slot: u16) -> Self {
         let actor = state.actor(slot);
         Self {
             state,
-            prey,
+            quarry,
             slot,
             actor,
             row: state.row(slot),
@@ -215,7 +202,7 @@ impl<'a> Mind<'a> {
     }
 
     /// Notices, loses track, takes heart, loses heart.
-    fn change_mind(&mut self, seen: Option<&'a Prey>) {
+    fn change_mind(&mut self, seen: Option<&'a Prey<'a>>) {
         match self.mode {
             Mode::Wandering => {
                 if let Some(prey) = self.notices()
@@ -248,7 +235,7 @@ impl<'a> Mind<'a> {
         }
     }
 
-    fn hunt(&mut self, seen: Option<&'a Prey>) -> Intent {
+    fn hunt(&mut self, seen: Option<&'a Prey<'a>>) -> Intent {
         // Burrowers feel the footsteps of their prey.
         let fresh = self.now.wrapping_sub(self.noticed) <= KNOWS_TICKS;
         let knows = fresh || self.is(is::BURROWS);
@@ -275,7 +262,7 @@ impl<'a> Mind<'a> {
         self.shuffle(1)
     }
 
-    fn flee(&mut self, seen: Option<&'a Prey>) -> Intent {
+    fn flee(&mut self, seen: Option<&'a Prey<'a>>) -> Intent {
         if self.is(is::BLINKS)
             && self.actor.special_at <= self.now
             && let Some(prey) = seen

@@ -1,42 +1,95 @@
 //! What a monster knows: whom it sees, notices, smells, and has beside it.
 
-use super::{Intent, Mind, Prey};
+use std::collections::BTreeMap;
+
+use super::{Intent, Mind};
+use crate::game::catalog::terrain::flags;
 use crate::game::state::ZoneState;
-use crate::model::Direction;
-use crate::model::limits::NO_ACTOR;
-use crate::sim::Scratch;
+use crate::model::limits::{NO_ACTOR, SIGHT_RADIUS_MAX};
+use crate::model::{CharacterId, Direction, Pos};
+use crate::sim::cpu::fov::Visible;
+use crate::sim::scratch::Sight;
 
 /// Ticks after which a scent is too old to follow.
 const SCENT_TICKS: u32 = 600;
 
-/// Lists the players that can be hunted, with what they see.
-pub(super) fn list_prey(state: &ZoneState, scratch: &Scratch, prey: &mut Vec<Prey>) {
-    prey.clear();
-    for (character, player) in &state.players {
-        let slot = player.slot;
-        if slot == NO_ACTOR || !player.connected || !state.is_up(slot) {
-            continue;
+/// A player that monsters may hunt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prey<'a> {
+    pub(super) slot: u16,
+    pub(super) cell: u32,
+    pub(super) pos: Pos,
+    /// Cells from which it may be noticed.
+    stealth: u16,
+    /// What it sees, and so from where it is seen.
+    visible: &'a Visible,
+}
+
+/// All players that monsters may hunt.
+#[derive(Debug)]
+pub(super) struct Quarry<'a> {
+    prey: Vec<Prey<'a>>,
+    /// Those that may see a cell of each tile, by rising number: most monsters have few about.
+    near: &'a [Vec<u16>],
+    /// Tiles in a row.
+    across: usize,
+}
+
+/// Cells of a side of a tile.
+const TILE: u16 = 16;
+
+impl<'a> Quarry<'a> {
+    /// Lists them; `near` is a buffer.
+    pub(super) fn list(
+        state: &ZoneState,
+        sights: &'a BTreeMap<CharacterId, Sight>,
+        near: &'a mut Vec<Vec<u16>>,
+    ) -> Self {
+        let (across, down) = (state.width.div_ceil(TILE), state.height.div_ceil(TILE));
+        near.resize(usize::from(across) * usize::from(down), Vec::new());
+        near.iter_mut().for_each(Vec::clear);
+        let mut prey = Vec::with_capacity(state.players.len());
+        for (character, player) in &state.players {
+            let slot = player.slot;
+            if slot == NO_ACTOR || !player.connected || !state.is_up(slot) {
+                continue;
+            }
+            let Some(sight) = sights.get(character) else { continue };
+            let cell = state.actor(slot).cell;
+            let (pos, visible) = (state.pos(cell), &sight.visible);
+            // It may have moved since it saw that: both ends count.
+            let first = |a: u16, b: u16| a.min(b).saturating_sub(SIGHT_RADIUS_MAX) / TILE;
+            let last =
+                |a: u16, b: u16, count: u16| ((a.max(b) + SIGHT_RADIUS_MAX) / TILE).min(count - 1);
+            let (here, there) = (pos, visible.origin);
+            for y in first(here.y, there.y)..=last(here.y, there.y, down) {
+                for x in first(here.x, there.x)..=last(here.x, there.x, across) {
+                    near[usize::from(y * across + x)].push(prey.len() as u16);
+                }
+            }
+            prey.push(Prey { slot, cell, pos, stealth: state.stealth(slot), visible });
         }
-        let Some(sight) = scratch.sights.get(character) else { continue };
-        let cell = state.actor(slot).cell;
-        prey.push(Prey {
-            slot,
-            cell,
-            pos: state.pos(cell),
-            stealth: state.stealth(slot),
-            visible: sight.visible.clone(),
-        });
+        Self { prey, near, across: across.into() }
+    }
+
+    /// The prey that may see `pos` or be heard from there.
+    fn near(&self, pos: Pos) -> impl Iterator<Item = &Prey<'a>> {
+        let tile = usize::from(pos.y / TILE) * self.across + usize::from(pos.x / TILE);
+        self.near[tile].iter().map(|&number| &self.prey[usize::from(number)])
     }
 }
 
 impl<'a> Mind<'a> {
     /// The nearest player that it sees: sight goes both ways.
-    pub(super) fn sees(&self) -> Option<&'a Prey> {
-        let mut nearest: Option<(u16, &Prey)> = None;
-        for prey in self.prey {
+    pub(super) fn sees(&self) -> Option<&'a Prey<'a>> {
+        let mut nearest: Option<(u16, &Prey<'_>)> = None;
+        for prey in self.quarry.near(self.pos) {
             let gap = prey.pos.chebyshev(self.pos);
             if nearest.is_none_or(|(least, _)| gap < least) && prey.visible.contains(self.pos) {
                 nearest = Some((gap, prey));
+                if gap <= 1 {
+                    break;
+                }
             }
         }
         nearest.map(|(_, prey)| prey)
@@ -44,8 +97,8 @@ impl<'a> Mind<'a> {
 
     /// A player near enough to be noticed now: in plain view, or heard around a corner at a third
     /// of the distance.
-    pub(super) fn notices(&self) -> Option<&'a Prey> {
-        self.prey.iter().find(|prey| {
+    pub(super) fn notices(&self) -> Option<&'a Prey<'a>> {
+        self.quarry.near(self.pos).find(|prey| {
             let gap = prey.pos.chebyshev(self.pos);
             gap <= prey.stealth
                 && (prey.visible.contains(self.pos)
@@ -65,7 +118,7 @@ impl<'a> Mind<'a> {
             if self.state.is_hostile(self.slot, other)
                 && self.state.is_up(other)
                 && !self.state.is_guarded(other)
-                && self.state.can_reach(self.actor.cell, direction)
+                && self.can_reach(direction)
             {
                 let actor = self.state.actor(other);
                 let rank = (actor.kind != 0, actor.hp, other);
@@ -73,6 +126,16 @@ impl<'a> Mind<'a> {
             }
         }
         best.map(|(_, _, slot)| slot)
+    }
+
+    /// As `ZoneState::can_reach`, from where it stands.
+    pub(super) fn can_reach(&self, direction: Direction) -> bool {
+        let Some(to) = self.pos.step(direction, self.state.width, self.state.height) else {
+            return false;
+        };
+        let open =
+            |x, y| !self.state.terrain_has(self.state.cell(Pos::new(x, y)), flags::BLOCKS_MOVE);
+        !direction.is_diagonal() || open(self.pos.x, to.y) && open(to.x, self.pos.y)
     }
 
     /// The actor beside it in a direction.
@@ -87,7 +150,7 @@ impl<'a> Mind<'a> {
 
     /// The cell of the nearest foe of an ally within `radius` that it has a line to.
     pub(super) fn foe_near(&self, radius: u16) -> Option<u32> {
-        self.state.around(self.actor.cell, radius).into_iter().find(|&at| {
+        self.state.around(self.actor.cell, radius).find(|&at| {
             self.state.actor_at(at).is_some_and(|other| {
                 self.state.is_hostile(self.slot, other)
                     && self.state.is_up(other)

@@ -15,8 +15,7 @@ impl Mind<'_> {
         let to = (self.actor.cell as usize).wrapping_add_signed(step);
         let free = self.state.derived.occupant.get(to) == Some(&NO_ACTOR);
         let to = to as u32;
-        (free && self.may_enter(to) && self.state.can_reach(self.actor.cell, direction))
-            .then_some(to)
+        (free && self.may_enter(to) && self.can_reach(direction)).then_some(to)
     }
 
     /// Whether it would set foot there: its element, not on fire.
@@ -34,8 +33,8 @@ impl Mind<'_> {
     }
 
     fn toward(&self, direction: Direction) -> Option<Intent> {
-        let to = self.state.neighbour(self.actor.cell, direction)?;
-        Some(Intent::Step { to, priority: self.priority() })
+        let to = self.pos.step(direction, self.state.width, self.state.height)?;
+        Some(Intent::Step { to: self.state.cell(to), priority: self.priority() })
     }
 
     /// One step down a shared map.

@@ -1,6 +1,7 @@
 //! What a monster can do besides striking: shots, spells, help for its own.
 
-use super::{Intent, Mind, Prey};
+use super::senses::Prey;
+use super::{Intent, Mind};
 use crate::game::catalog::Effect;
 use crate::game::catalog::monsters::flags as is;
 use crate::game::spells::Spell;
@@ -13,7 +14,7 @@ const HELP_RANGE: u16 = 8;
 
 impl<'a> Mind<'a> {
     /// A power that is ready and of use now.
-    pub(super) fn use_powers(&mut self, seen: Option<&'a Prey>) -> Option<Intent> {
+    pub(super) fn use_powers(&mut self, seen: Option<&'a Prey<'a>>) -> Option<Intent> {
         let powers = is::RANGED | is::HELPS | is::SUMMONS | is::BLINKS;
         if !self.is(powers) || self.actor.special_at > self.now || self.mode != Mode::Hunting {
             return self.help_at_ease();
@@ -40,7 +41,7 @@ impl<'a> Mind<'a> {
     }
 
     /// The shot or bolt to use against somebody in plain view.
-    fn ranged(&mut self, prey: &Prey, gap: u16) -> Option<Spell> {
+    fn ranged(&mut self, prey: &Prey<'_>, gap: u16) -> Option<Spell> {
         let affected = |effect| self.state.is_affected(prey.slot, effect);
         let choices = [
             (is::CASTS_SLOW, Spell::Slow, !affected(Effect::Slowed)),
@@ -56,7 +57,7 @@ impl<'a> Mind<'a> {
     }
 
     /// Whether nobody and nothing stands in the line to the prey.
-    fn has_shot(&self, prey: &Prey) -> bool {
+    fn has_shot(&self, prey: &Prey<'_>) -> bool {
         let line = self.state.line_of_fire(self.actor.cell, prey.cell, usize::from(RANGE));
         line.last() == Some(&prey.cell)
     }

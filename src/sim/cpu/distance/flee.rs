@@ -23,8 +23,23 @@ pub(super) struct Buckets {
     found: Vec<u32>,
     ends: Vec<usize>,
     /// Cells by value modulo the number of rings: no value is further ahead than a step's cost.
-    rings: [Vec<u32>; RINGS],
+    rings: [Ring; RINGS],
     settled: Vec<u32>,
+}
+
+/// A list of cells with room behind it, so that adding one takes no branch.
+#[derive(Clone, Debug, Default)]
+struct Ring {
+    cells: Vec<u32>,
+    count: usize,
+}
+
+impl Ring {
+    fn make_room(&mut self, more: usize) {
+        if self.cells.len() < self.count + more {
+            self.cells.resize(self.count + more, 0);
+        }
+    }
 }
 
 const RINGS: usize = FLEE_COST as usize + 1;
@@ -45,25 +60,27 @@ pub fn fill_flee(out: &mut [i32], distances: &[u16], width: usize, scratch: &mut
     sort(peaks, found, distances, ends);
     let lowest = peaks.last().map_or(0, |&cell| out[cell as usize]);
     for value in lowest..=0 {
-        let ring = value.rem_euclid(RINGS as i32) as usize;
+        let ring = &mut rings[value.rem_euclid(RINGS as i32) as usize];
         settled.clear();
-        settled.append(&mut rings[ring]);
-        // A value settles before its cell's own distance comes up if it has gone down.
+        settled.extend_from_slice(&ring.cells[..ring.count]);
+        ring.count = 0;
         while let Some(&cell) = peaks.last()
             && FLEE_FACTOR * i32::from(distances[cell as usize]) == value
         {
-            settled.push(cell);
+            // A peak that has gone down settled before.
+            if out[cell as usize] == value {
+                settled.push(cell);
+            }
             peaks.pop();
         }
         let reached = value + FLEE_COST;
         let ring = &mut rings[reached.rem_euclid(RINGS as i32) as usize];
+        ring.make_room(8 * settled.len());
         for &cell in settled.iter() {
-            if out[cell as usize] == value {
-                lower_neighbours(out, width, cell as usize, reached, ring);
-            }
+            lower_neighbours(out, width, cell as usize, reached, ring);
         }
     }
-    rings.iter_mut().for_each(Vec::clear);
+    rings.iter_mut().for_each(|ring| ring.count = 0);
     for value in out.iter_mut() {
         *value = if *value == CLOSED { FLEE_UNREACHED } else { *value };
     }
@@ -119,24 +136,33 @@ fn sort(sorted: &mut Vec<u32>, cells: &[u32], distances: &[u16], ends: &mut Vec<
     }
 }
 
-/// Lowers what is above `reached` around `cell` to it.
+/// Lowers what is above `reached` around `cell` to it. Which neighbours that are cannot be
+/// foretold: there are no branches.
 #[inline(always)]
-fn lower_neighbours(out: &mut [i32], width: usize, cell: usize, reached: i32, ring: &mut Vec<u32>) {
-    let mut lower = |next: usize, allowed: bool| {
-        let value = out[next];
-        if allowed & (value > reached) {
-            out[next] = reached;
-            ring.push(next as u32);
-        }
-        value != CLOSED
+fn lower_neighbours(out: &mut [i32], width: usize, cell: usize, reached: i32, ring: &mut Ring) {
+    let (above, rest) = out[cell - width - 1..].split_at_mut(width);
+    let (here, below) = rest.split_at_mut(width);
+    let row = "a settled cell has neighbours on all sides";
+    let [north_west, north, north_east] = above.first_chunk_mut().expect(row);
+    let [west, _, east] = here.first_chunk_mut().expect(row);
+    let [south_west, south, south_east] = below.first_chunk_mut().expect(row);
+    let room: &mut [u32; 8] = ring.cells[ring.count..].first_chunk_mut().expect("made room");
+    let mut count = 0;
+    let mut lower = |value: &mut i32, at: usize, allowed: bool| {
+        let before = *value;
+        let lowers = allowed & (before > reached);
+        *value = if lowers { reached } else { before };
+        room[count & 7] = at as u32;
+        count += usize::from(lowers);
+        before != CLOSED
     };
-    let (north, south) = (cell - width, cell + width);
-    let north_open = lower(north, true);
-    let south_open = lower(south, true);
-    let east_open = lower(cell + 1, true);
-    let west_open = lower(cell - 1, true);
-    lower(north + 1, north_open & east_open);
-    lower(south + 1, south_open & east_open);
-    lower(south - 1, south_open & west_open);
-    lower(north - 1, north_open & west_open);
+    let north_open = lower(north, cell - width, true);
+    let south_open = lower(south, cell + width, true);
+    let east_open = lower(east, cell + 1, true);
+    let west_open = lower(west, cell - 1, true);
+    lower(north_east, cell - width + 1, north_open & east_open);
+    lower(south_east, cell + width + 1, south_open & east_open);
+    lower(south_west, cell + width - 1, south_open & west_open);
+    lower(north_west, cell - width - 1, north_open & west_open);
+    ring.count += count;
 }

@@ -7,6 +7,7 @@
 //! that the frontier has reached. A cell's distance is kept in binary digits, one plane of bits a
 //! digit, and turned into numbers at the end.
 
+use super::bits;
 use crate::model::geometry::Direction;
 
 mod flee;
@@ -62,8 +63,12 @@ pub fn downhill<T: Copy + Ord>(
 ) -> Option<Direction> {
     let mut best = None;
     let mut lowest = map[cell];
-    for i in 0..8 {
-        let direction = Direction::ALL[usize::from(rotation.wrapping_add(i) & 7)];
+    // Most neighbours are not lower: they are left out without a branch for each.
+    let (north, south) = (cell - width, cell + width);
+    let clockwise = [north, north + 1, cell + 1, south + 1, south, south - 1, cell - 1, north - 1];
+    let lower = (0..8).fold(0, |bits, i| bits | u8::from(map[clockwise[i]] < lowest) << i);
+    for i in bits::ones(lower.rotate_right((rotation & 7).into()).into()) {
+        let direction = Direction::ALL[usize::from(rotation.wrapping_add(i as u8) & 7)];
         let Some(next) = neighbour(passable, width, cell, direction) else { continue };
         if map[next] < lowest && free(next) {
             lowest = map[next];
