@@ -160,8 +160,8 @@ pub struct Derived {
     pub vacant: std::collections::BTreeSet<u16>,
     /// Actors whose health has run out in this tick.
     pub dying: Vec<Dying>,
-    /// Whether sight may end elsewhere than in the tick before.
-    pub opacity_changed: bool,
+    /// Cells that sight passes now and did not in the tick before, or the other way round.
+    pub opacity_changes: Vec<u32>,
     /// Cells that players were shown by magic in this tick.
     pub revealed: Vec<(CharacterId, u32)>,
     /// Living monsters.
