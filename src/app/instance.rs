@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::directory::Directory;
 use super::loader::Loader;
 use super::registrar::Registrar;
-use crate::game::state::{Departure, DepartureKey, Destination};
+use crate::game::state::{Departure, DepartureKey, Destination, STORE};
 use crate::journal::{self, Requests};
 use crate::model::{GatewayId, Tick, ZoneId};
 use crate::protocol::bus::ToZone;
@@ -289,7 +289,7 @@ impl Thread {
                 zone::Output::Depart(departure) => self.parts.registrar.depart(departure),
                 zone::Output::Confirm { key, character } => {
                     self.parts.directory.place(character, id);
-                    if key.zone != ZoneId(0) {
+                    if key.zone != STORE {
                         self.parts.threads.send(key.zone, Message::Confirmed(key));
                     }
                 }

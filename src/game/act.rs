@@ -70,7 +70,7 @@ impl Turn<'_> {
             return true;
         }
         let Command::Sneak { on } = *command else { return false };
-        let Some(slot) = slot else { return true };
+        let Some(slot) = slot else { return false };
         let Some(player) = self.state.player_mut(slot) else { return true };
         if player.sneaking != on {
             player.sneaking = on;
@@ -136,7 +136,10 @@ impl Turn<'_> {
         } else {
             direction
         };
-        let Some(to) = self.state.neighbour(from, direction) else { return Outcome::Refused };
+        let Some(to) = self.state.neighbour(from, direction) else {
+            self.tell(slot, Note::WallInTheWay, None, 0);
+            return Outcome::Refused;
+        };
         if let Some(other) = self.state.actor_at(to) {
             if !self.state.can_reach(from, direction) {
                 self.tell(slot, Note::Blocked, None, 0);

@@ -6,7 +6,7 @@ use super::item::Item;
 use super::items;
 use super::ledger::Holdings;
 use super::state::{
-    Actor, Arrive, Audience, Death, Departure, DepartureKey, Destination, EFFECTS, Player, Sheet,
+    Actor, Arrive, Audience, Death, Departure, DepartureKey, Destination, EFFECTS, Player, STORE, Sheet,
     Subject, ZoneKind, ZoneState,
 };
 use super::turn::Turn;
@@ -64,6 +64,7 @@ pub fn new_sheet(character: CharacterId, name: &str, _world_seed: u64) -> Sheet 
         deaths: 0,
         deepest: 1,
         home: ZoneId(1),
+        queue: Default::default(),
     };
     (sheet.items, sheet.weapon, sheet.armor) = items::starting_kit();
     sheet
@@ -142,7 +143,6 @@ impl Turn<'_> {
         let player = Player {
             sheet,
             slot: NO_ACTOR,
-            queue: Default::default(),
             connected: false,
             guarded_until: Tick(tick.0 + GRACE_TICKS),
             sneaking: false,
@@ -160,6 +160,18 @@ impl Turn<'_> {
         self.report(slot, Note::Arrives, Subject::Nobody, 0);
         let depth = i32::from(self.state.depth);
         self.tell(slot, if deeper { Note::DeepestYet } else { Note::Welcome }, None, depth);
+        // What was meant before a rest was meant for another place and time.
+        if key.zone == STORE {
+            self.forget_queue(slot);
+        }
+    }
+
+    /// Refuses the commands that wait for a turn that will not come.
+    fn forget_queue(&mut self, slot: u16) {
+        let Some(player) = self.state.player_mut(slot) else { return };
+        if !std::mem::take(&mut player.sheet.queue).is_empty() {
+            self.tell(slot, Note::Forgotten, None, 0);
+        }
     }
 
     /// Keeps what a character has seen for when it comes back, as far as there is room.
@@ -336,12 +348,12 @@ impl Turn<'_> {
         let cell = self.state.actor(slot).cell;
         let (tick, depth, kind) = (self.state.tick, self.state.depth, self.state.kind);
         self.free_servants(slot);
+        self.forget_queue(slot);
         let Some(player) = self.state.players.get_mut(&character) else { return };
         let sheet = &mut player.sheet;
         player.death = Some(Death { cause, level: sheet.level, depth, gold: sheet.gold });
         player.respawn_at = Tick(tick.0 + RESPAWN_TICKS);
         player.slot = NO_ACTOR;
-        player.queue.clear();
         player.sneaking = false;
         sheet.effects = [0; EFFECTS];
         let mut belongings = Vec::new();

@@ -262,6 +262,8 @@ pub struct Sheet {
     pub deepest: u8,
     /// The zone it wakes up in.
     pub home: ZoneId,
+    /// Commands acknowledged whose turn has not come: they go where the character goes.
+    pub queue: VecDeque<Command>,
 }
 
 /// A character present in the zone.
@@ -270,8 +272,6 @@ pub struct Player {
     pub sheet: Sheet,
     /// Its actor's slot; while it waits to respawn, `NO_ACTOR`.
     pub slot: u16,
-    /// Commands whose turn has not come.
-    pub queue: VecDeque<Command>,
     pub connected: bool,
     /// While not connected: the tick at which the character goes to rest.
     pub guarded_until: Tick,
@@ -286,6 +286,9 @@ pub struct Player {
     /// What the player has seen of this zone.
     pub memory: CellMap,
 }
+
+/// The zone that arrivals from the store name as theirs.
+pub const STORE: ZoneId = ZoneId(0);
 
 /// Names one departure for ever: the zone and tick it left at, and who.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -112,6 +112,8 @@ notes! {
     SneakOn: "{who} tread|treads softly.";
     SneakOff: "{who} walk|walks upright.";
     Overloaded: "too many commands: some are dropped.";
+    Forgotten: "what {who} still meant to do is forgotten.";
+    DeadWait: "the dead can do nothing but wait.";
 
     // Traps, gas, fire, water.
     TrapSprings: "{who} step|steps on a trap!";

@@ -43,6 +43,7 @@ pub(super) fn sheet(character: u64) -> Sheet {
         deaths: 0,
         deepest: 1,
         home: ZoneId(1),
+        queue: VecDeque::new(),
     }
 }
 
@@ -105,7 +106,6 @@ impl Scene {
         let player = Player {
             sheet,
             slot,
-            queue: VecDeque::new(),
             connected: true,
             guarded_until: Tick(0),
             sneaking: false,

@@ -3,7 +3,7 @@
 use super::{World, check_invariants, key};
 use crate::game::catalog::{Kind, Note};
 use crate::game::player::{GRACE_TICKS, RESPAWN_TICKS};
-use crate::game::state::{Arrive, Cause, Destination, Input, Subject, ZoneKind};
+use crate::game::state::{Arrive, Cause, Departure, Destination, Input, Subject, ZoneKind};
 use crate::game::turn::Turn;
 use crate::model::{CharacterId, Command, Direction, Pos, ZoneId};
 use crate::sim::new_sheet;
@@ -69,6 +69,72 @@ fn stairs_lead_to_the_neighbour_and_the_departure_waits() {
     world.steps(100);
     assert_eq!(world.state.departures.len(), 1);
     check_invariants(&world.state);
+}
+
+/// Sends a character down with two commands behind the stair and returns what is under way.
+fn descend_with_plans(world: &mut World) -> Departure {
+    let slot = world.join(1, Arrive::Up);
+    let down = world.state.cell(Pos::new(10, 10));
+    world.state.terrain[down as usize] = crate::game::catalog::Terrain::StairsDown;
+    world.put(slot, Pos::new(10, 10));
+    let plans = [Command::UseStairs, Command::Search, Command::Move(Direction::South)];
+    let inputs: Vec<Input> = plans.into_iter().map(|plan| world.command(1, plan)).collect();
+    world.step(&inputs);
+    world.state.departures[0].clone()
+}
+
+#[test]
+fn commands_behind_a_stair_are_carried_out_beyond_it() {
+    let departure = descend_with_plans(&mut World::hall(ZoneKind::Floor));
+    assert_eq!(departure.sheet.last_command, 3);
+    assert_eq!(departure.sheet.queue, [Command::Search, Command::Move(Direction::South)]);
+    let mut lower = World::hall(ZoneKind::Floor);
+    let Departure { key, sheet, .. } = departure;
+    let arrive = Input::Arrive { key, at: Arrive::Up, sheet };
+    lower.step(&[arrive.clone(), arrive]);
+    lower.steps(20);
+    let player = &lower.state.players[&ME];
+    assert_eq!(player.sheet.queue.len(), 2, "nobody acts while its connection is away");
+    let before = lower.state.pos(lower.state.actor(player.slot).cell);
+    lower.step(&[Input::Connect { character: ME }]);
+    lower.steps(20);
+    let player = &lower.state.players[&ME];
+    assert!(player.sheet.queue.is_empty());
+    assert_eq!(player.sheet.last_command, 3);
+    let after = lower.state.pos(lower.state.actor(player.slot).cell);
+    assert_eq!(Some(after), before.step(Direction::South, 40, 32));
+}
+
+#[test]
+fn what_was_meant_before_a_rest_is_refused_after_it() {
+    let sheet = descend_with_plans(&mut World::hall(ZoneKind::Floor)).sheet;
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join_as(sheet, Arrive::Up);
+    assert!(world.noted(Note::Forgotten));
+    let before = world.state.actor(slot).cell;
+    world.steps(20);
+    assert_eq!(world.state.actor(slot).cell, before);
+    assert!(world.state.players[&ME].sheet.queue.is_empty());
+}
+
+#[test]
+fn the_dead_are_told_what_is_not_done() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join(1, Arrive::Up);
+    let plans: Vec<Input> = (0..5).map(|_| world.command(1, Command::Search)).collect();
+    world.step(&plans);
+    let mut events = Vec::new();
+    let turn = &mut Turn { state: &mut world.state, events: &mut events };
+    turn.damage(slot, 1_000, Subject::Nobody, Cause::Fire);
+    world.step(&[]);
+    assert!(world.noted(Note::YouDie) && world.noted(Note::Forgotten));
+    world.tell(1, Command::Rest);
+    assert!(!world.noted(Note::DeadWait), "they do that anyway");
+    for command in [Command::Search, Command::Sneak { on: true }] {
+        world.tell(1, command);
+        assert!(world.noted(Note::DeadWait));
+    }
+    assert_eq!(world.state.players[&ME].sheet.last_command, 8);
 }
 
 #[test]
@@ -187,7 +253,7 @@ fn every_floor_can_be_walked_from_stairs_to_stairs() {
             let cell = world.state.actor(slot).cell as usize;
             if world.state.cell(world.state.down) as usize == cell {
                 world.tell(1, Command::UseStairs);
-            } else if world.state.players[&ME].queue.is_empty() {
+            } else if world.state.players[&ME].sheet.queue.is_empty() {
                 let direction = towards_down(&world, cell);
                 world.tell(1, Command::Move(direction));
             } else {
