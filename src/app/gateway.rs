@@ -209,6 +209,9 @@ impl Thread {
                     let request = Request::Admit { connection, token, resume, character };
                     self.parts.admitter.ask(request);
                 }
+                Output::End { connection, character, session } => {
+                    self.parts.admitter.ask(Request::End { connection, character, session });
+                }
                 Output::Locate { connection, character } => {
                     self.parts.admitter.ask(Request::Locate { connection, character });
                 }
