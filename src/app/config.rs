@@ -74,6 +74,9 @@ pub struct Flags {
     /// Monsters of a new floor, for benchmarks [default: by depth and size]
     #[arg(long, env = "UNDERCROFT_MONSTERS_PER_ZONE", value_name = "NUMBER")]
     pub monsters_per_zone: Option<u32>,
+    /// Make the floors of a new world open halls of moths, for benchmarks
+    #[arg(long, hide = true)]
+    pub hall: bool,
     /// TLS certificate chain in PEM [default: a development certificate made at first start]
     #[arg(long, env = "UNDERCROFT_CERTIFICATE", value_name = "FILE")]
     pub certificate: Option<PathBuf>,
@@ -117,6 +120,7 @@ pub struct Config {
     pub zone_width: u16,
     pub zone_height: u16,
     pub monsters_per_zone: Option<u32>,
+    pub hall: bool,
     pub tls_files: Option<(PathBuf, PathBuf)>,
     pub snapshot_ticks: u64,
     pub history_ticks: u64,
@@ -199,6 +203,7 @@ impl Config {
             zone_width: side("zone_width", width)?,
             zone_height: side("zone_height", height)?,
             monsters_per_zone: flags.monsters_per_zone.or(raw.monsters_per_zone),
+            hall: flags.hall,
             tls_files,
             snapshot_ticks: u64::from(seconds) * per_tick,
             history_ticks: u64::from(hours) * 3_600 * per_tick,

@@ -19,21 +19,21 @@ use super::gateway::{self, Event};
 use super::instance::{self, Threads};
 use super::loader::{self, Loader};
 use super::registrar::{self, Registrar};
-use super::serve::{Served, Sockets};
+use super::serve::{self, Served, Sockets};
 use super::world::{World, random};
 use crate::disk::{self, DataFolder};
 use crate::game::state::ZoneState;
 use crate::journal::{Journal, Report, SqliteJournal, Worker, WorkerConfig};
 use crate::net::ConnectionIds;
-use crate::net::websocket::{Pool, PoolConfig};
+use crate::net::websocket;
 use crate::services::Tokens;
 use crate::store::Store;
 use crate::telemetry::{Health, Metrics, Obstacle};
 use crate::zone::Zone;
 
 const KEY_FILE: &str = "token-key";
-/// What the transports may have to say between two ticks; beyond it, connections are closed.
-const NET_EVENTS_MAX: usize = 65_536;
+/// WebSockets that may come between two ticks; those beyond are turned away.
+const NET_EVENTS_MAX: usize = 4_096;
 
 /// A server that runs.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
 
     let ids = Arc::new(ConnectionIds::default());
     let (net_events, net) = crossbeam_channel::bounded(NET_EVENTS_MAX);
-    let (courier, couriers_task) = gateway::courier();
+    let (quic, door) = serve::open_quic(config, &folder, sockets.quic, ids.clone())?;
     let gateway_parts = gateway::Parts {
         config: crate::gateway::Config {
             ticks_per_second: u8::try_from(config.ticks_per_second).unwrap_or(u8::MAX),
@@ -135,9 +135,9 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         clock,
         threads: threads.clone(),
         admitter,
-        pool: Pool::new(PoolConfig::default(), ids.clone()),
+        websockets: websocket::Pool::new(websocket::PoolConfig::default(), ids),
+        quic,
         net,
-        courier,
         metrics: metrics.clone(),
     };
     let gateway_thread = gateway::spawn(gateway_inbox, gateway_parts)?;
@@ -147,7 +147,6 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         .enable_all()
         .build()
         .context("starting the input and output thread")?;
-    runtime.spawn(couriers_task);
     let (shutdown, stopped) = watch::channel(false);
     let served = Served {
         config,
@@ -159,10 +158,10 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         metrics,
         health: health.clone(),
         net: net_events,
-        ids,
+        door,
         stopped,
     };
-    let (web, quic, admin) = served.serve(&runtime, sockets)?;
+    let (web, quic, admin) = served.serve(&runtime, sockets.web, sockets.admin)?;
     health.clear(Obstacle::Recovering);
     health.set_started();
     Ok(Running {

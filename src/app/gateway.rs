@@ -1,11 +1,9 @@
-//! The gateway thread: owns the gateway's state machine and all WebSockets.
+//! The gateway thread: owns the gateway's state machine and all connections of players.
 //!
 //! It sleeps until something comes in or the next reading is due. Sockets are read shortly before
 //! the tick, so that what they hold makes it into the tick; that commands wait for the tick anyway
 //! makes one reading a tick enough.
 
-use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,8 +16,7 @@ use super::clock::Clock;
 use super::instance::{Message, Threads};
 use crate::gateway::{Admission, Config, ConnectionId, Delivery, Gateway, Located, Output};
 use crate::model::{CharacterId, GatewayId};
-use crate::net::websocket::{Pool, PoolRead, SendOutcome};
-use crate::net::{Link, LinkError, NetEvent, Transport};
+use crate::net::{NetEvent, SendOutcome, Transport, quic, websocket};
 use crate::protocol::CloseReason;
 use crate::protocol::bus::Bundle;
 use crate::telemetry::Metrics;
@@ -41,33 +38,11 @@ pub struct Parts {
     pub clock: Arc<Clock>,
     pub threads: Threads,
     pub admitter: Admitter,
-    pub pool: Pool,
-    /// What QUIC and HTTP say; read before each tick, so that a message wakes nobody.
+    pub websockets: websocket::Pool,
+    pub quic: quic::Pool,
+    /// What the asynchronous side says; read before each tick.
     pub net: Receiver<NetEvent>,
-    pub courier: Courier,
     pub metrics: Arc<Metrics>,
-}
-
-/// Takes batches of datagrams to the runtime: sent from one of its own threads, they wake nobody
-/// either.
-pub type Courier = tokio::sync::mpsc::Sender<Vec<(Link, Bytes)>>;
-
-/// Batches that may wait for the runtime.
-const BATCHES_MAX: usize = 64;
-
-/// The courier and the task that sends what it brings.
-pub fn courier() -> (Courier, impl Future<Output = ()> + Send + 'static) {
-    let (sender, mut batches) = tokio::sync::mpsc::channel::<Vec<(Link, Bytes)>>(BATCHES_MAX);
-    let task = async move {
-        while let Some(batch) = batches.recv().await {
-            for (link, message) in batch {
-                if link.send_datagram(message) == Err(LinkError::Full) {
-                    link.close(CloseReason::TooSlow);
-                }
-            }
-        }
-    };
-    (sender, task)
 }
 
 /// Longest and shortest time before a tick at which sockets are read.
@@ -75,30 +50,18 @@ const LEAD_MAX: Duration = Duration::from_millis(15);
 const LEAD_MIN: Duration = Duration::from_millis(1);
 /// Longest time that the last messages have to leave.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How often is looked whether they have.
+const LAST_WORDS_PERIOD: Duration = Duration::from_millis(10);
 
 /// Starts the thread.
 pub fn spawn(inbox: Receiver<Event>, parts: Parts) -> std::io::Result<JoinHandle<()>> {
-    let thread = Thread {
-        gateway: Gateway::new(parts.config.clone()),
-        links: HashMap::new(),
-        datagrams: Vec::new(),
-        lead: LEAD_MIN,
-        inbox,
-        parts,
-    };
+    let thread =
+        Thread { gateway: Gateway::new(parts.config.clone()), lead: LEAD_MIN, inbox, parts };
     std::thread::Builder::new().name("gateway".to_owned()).spawn(move || thread.run())
-}
-
-/// A connection's transport, if it is not in the pool.
-struct LinkEntry {
-    link: Link,
-    transport: Transport,
 }
 
 struct Thread {
     gateway: Gateway,
-    links: HashMap<ConnectionId, LinkEntry>,
-    datagrams: Vec<(Link, Bytes)>,
     /// How long before the tick reading begins: as long as it took of late.
     lead: Duration,
     inbox: Receiver<Event>,
@@ -110,10 +73,16 @@ impl Thread {
         let mut tick = self.parts.clock.deadline_after(Instant::now());
         let mut next_second = tick;
         loop {
-            match self.inbox.recv_deadline(tick - self.lead) {
+            let reading = tick - self.lead;
+            let restless = self.parts.quic.restless_until(Instant::now());
+            match self.inbox.recv_deadline(restless.map_or(reading, |until| until.min(reading))) {
                 Ok(Event::Drain) => return self.drain(),
                 Ok(event) => {
                     self.handle(event);
+                    self.act();
+                }
+                Err(RecvTimeoutError::Timeout) if Instant::now() < reading => {
+                    self.read_quic();
                     self.act();
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -151,22 +120,16 @@ impl Thread {
     fn handle_net(&mut self, event: NetEvent) {
         let now = self.now();
         match event {
-            NetEvent::Opened { id, peer, transport, link } => {
-                self.links.insert(id, LinkEntry { link, transport });
-                self.gateway.handle_opened(now, id, peer.ip(), false);
-            }
-            NetEvent::Message { id, bytes } => {
-                self.gateway.handle_message(now, id, &bytes);
-            }
-            NetEvent::Closed { id, reason } => {
-                self.links.remove(&id);
-                self.gateway.handle_ended(id, reason);
-            }
             NetEvent::Upgraded(upgraded) => {
                 let from = upgraded.peer.ip();
-                match self.parts.pool.add(upgraded) {
+                match self.parts.websockets.add(upgraded) {
                     Ok(id) => self.gateway.handle_opened(now, id, from, true),
                     Err(error) => log::debug!("a WebSocket was lost on the way in: {error}"),
+                }
+            }
+            NetEvent::Renewed(identity) => {
+                if let Err(error) = self.parts.quic.set_identity(&identity) {
+                    log::error!("the new certificate cannot be used: {error}");
                 }
             }
         }
@@ -178,15 +141,32 @@ impl Thread {
         while let Ok(event) = self.parts.net.try_recv() {
             self.handle_net(event);
         }
+        self.read_websockets();
+        self.read_quic();
+        let took = begun.elapsed() + LEAD_MIN;
+        self.lead = ((self.lead * 7 + took) / 8).clamp(LEAD_MIN, LEAD_MAX);
+    }
+
+    fn read_websockets(&mut self) {
+        use websocket::PoolRead;
         let now = self.now();
         let gateway = &mut self.gateway;
-        self.parts.pool.read_all(|id, read| match read {
+        self.parts.websockets.read_all(|id, read| match read {
             PoolRead::Message(bytes) => gateway.handle_message(now, id, &bytes),
             PoolRead::Drained => gateway.handle_drained(id),
             PoolRead::Closed(reason) => gateway.handle_ended(id, reason),
         });
-        let took = begun.elapsed() + LEAD_MIN;
-        self.lead = ((self.lead * 7 + took) / 8).clamp(LEAD_MIN, LEAD_MAX);
+    }
+
+    fn read_quic(&mut self) {
+        use quic::PoolRead;
+        let now = self.now();
+        let gateway = &mut self.gateway;
+        self.parts.quic.read_all(|id, read| match read {
+            PoolRead::Opened { peer, .. } => gateway.handle_opened(now, id, peer.ip(), false),
+            PoolRead::Message(bytes) => gateway.handle_message(now, id, &bytes),
+            PoolRead::Closed(reason) => gateway.handle_ended(id, reason),
+        });
     }
 }
 
@@ -194,7 +174,7 @@ impl Thread {
     /// Does what the gateway wants done.
     fn act(&mut self) {
         self.carry_out();
-        self.send_datagrams();
+        self.parts.quic.flush();
     }
 
     fn carry_out(&mut self) {
@@ -227,45 +207,38 @@ impl Thread {
         if how != Delivery::Reliable {
             self.parts.metrics.frame_size.observe(message.len() as f64);
         }
-        let Some(entry) = self.links.get(&id) else {
-            if self.parts.pool.send(id, &message) == SendOutcome::Slow {
-                self.gateway.handle_slow(now, id);
+        if self.parts.quic.has(id) {
+            let outcome = match how {
+                Delivery::Datagram => self.parts.quic.send_datagram(id, &message),
+                Delivery::Reliable | Delivery::Frame => self.parts.quic.send_reliable(id, &message),
+            };
+            if outcome == SendOutcome::Slow {
+                self.parts.quic.close(id, CloseReason::TooSlow);
+                self.gateway.handle_ended(id, Some(CloseReason::TooSlow));
             }
-            return;
-        };
-        if how == Delivery::Datagram {
-            self.datagrams.push((entry.link.clone(), message));
-        } else if entry.link.send_reliable(message).is_err() {
-            self.close(id, CloseReason::TooSlow);
-            self.gateway.handle_ended(id, Some(CloseReason::TooSlow));
+        } else if self.parts.websockets.send(id, &message) == SendOutcome::Slow {
+            self.gateway.handle_slow(now, id);
         }
-    }
-
-    /// Hands the datagrams that have gathered to the runtime, as one batch.
-    fn send_datagrams(&mut self) {
-        if self.datagrams.is_empty() {
-            return;
-        }
-        // When the runtime is that far behind, these are lost like any other.
-        let _ = self.parts.courier.try_send(std::mem::take(&mut self.datagrams));
     }
 
     fn close(&mut self, id: ConnectionId, reason: CloseReason) {
-        match self.links.remove(&id) {
-            Some(entry) => entry.link.close(reason),
-            None => self.parts.pool.close(id, reason),
-        }
+        // One of the two has it.
+        self.parts.quic.close(id, reason);
+        self.parts.websockets.close(id, reason);
     }
 
     /// Tells everybody to come back, and gives the last messages a moment to leave.
     fn drain(&mut self) {
         self.gateway.handle_drain();
+        self.parts.quic.drain();
         self.act();
         let until = Instant::now() + DRAIN;
-        while !self.parts.pool.is_empty() && Instant::now() < until {
-            let mut open = 0;
-            self.parts.pool.read_all(|_, _| open += 1);
-            match self.inbox.recv_timeout(self.parts.clock.period()) {
+        let is_done = |parts: &Parts| parts.websockets.is_empty() && parts.quic.is_empty();
+        while !is_done(&self.parts) && Instant::now() < until {
+            self.parts.websockets.read_all(|_, _| {});
+            self.parts.quic.read_all(|_, _| {});
+            self.parts.quic.flush();
+            match self.inbox.recv_timeout(LAST_WORDS_PERIOD) {
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -276,18 +249,17 @@ impl Thread {
     fn report(&mut self) {
         let metrics = &self.parts.metrics;
         let mut count = [0_i64; Transport::ALL.len()];
-        for entry in self.links.values() {
-            let at = Transport::ALL.iter().position(|&t| t == entry.transport);
+        for (transport, round_trip) in self.parts.quic.round_trips() {
+            let at = Transport::ALL.iter().position(|&t| t == transport);
             if let Some(n) = at.and_then(|at| count.get_mut(at)) {
                 *n += 1;
             }
-            let label = [entry.transport.label()];
-            let rtt = entry.link.rtt().as_secs_f64();
-            metrics.network_latency.with_label_values(&label).observe(rtt);
+            let label = [transport.label()];
+            metrics.network_latency.with_label_values(&label).observe(round_trip.as_secs_f64());
         }
         for (transport, mut count) in Transport::ALL.iter().zip(count) {
             if *transport == Transport::WebSocket {
-                count = i64::try_from(self.parts.pool.len()).unwrap_or(i64::MAX);
+                count = i64::try_from(self.parts.websockets.len()).unwrap_or(i64::MAX);
             }
             metrics.connection_count.with_label_values(&[transport.label()]).set(count);
         }

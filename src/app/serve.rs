@@ -20,7 +20,7 @@ use crate::disk::DataFolder;
 use crate::game::catalog::content::content_json;
 use crate::net::certificate;
 use crate::net::http::{HttpConfig, HttpCounters};
-use crate::net::quic::{QuicConfig, QuicServer};
+use crate::net::quic::{self, QuicConfig, QuicCounters};
 use crate::net::tls::Identity;
 use crate::net::{ConnectionIds, NetEvent};
 use crate::services::Tokens;
@@ -61,6 +61,43 @@ fn in_use(what: &str, address: SocketAddr, error: &std::io::Error) -> anyhow::Er
     }
 }
 
+/// QUIC as the asynchronous side sees it: its connections are the gateway thread's.
+pub(super) struct QuicDoor {
+    address: SocketAddr,
+    counters: Arc<QuicCounters>,
+    /// The hashes of the certificates that it shows and showed of late.
+    hashes: Hashes,
+    /// When the development certificate has to be made anew.
+    renew_at: Option<SystemTime>,
+}
+
+/// Takes the UDP socket for the gateway thread.
+pub(super) fn open_quic(
+    config: &Config,
+    folder: &DataFolder,
+    socket: UdpSocket,
+    ids: Arc<ConnectionIds>,
+) -> anyhow::Result<(quic::Pool, QuicDoor)> {
+    let hashes: Hashes = Arc::new(RwLock::new(Vec::new()));
+    let (identity, renew_at) = if let Some((certificate, key)) = &config.tls_files {
+        (Identity::load(certificate, key)?, None)
+    } else {
+        let path = folder.file(CERTIFICATE_FOLDER);
+        let made = certificate::load_or_make(&path, &[], SystemTime::now())?;
+        publish(&hashes, &made.hashes);
+        (made.identity, Some(made.renew_at))
+    };
+    let quic_config = QuicConfig {
+        connections_max: config.connections_max,
+        per_address_max: config.connections_per_address_max,
+        ..QuicConfig::default()
+    };
+    let pool = quic::Pool::bind(socket, &identity, quic_config, ids).context("starting QUIC")?;
+    let address = pool.local_addr().context("asking for QUIC's address")?;
+    let door = QuicDoor { address, counters: pool.counters(), hashes, renew_at };
+    Ok((pool, door))
+}
+
 /// What the sockets' side is made from.
 pub(super) struct Served<'a> {
     pub(super) config: &'a Config,
@@ -72,7 +109,7 @@ pub(super) struct Served<'a> {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) net: crossbeam_channel::Sender<NetEvent>,
-    pub(super) ids: Arc<ConnectionIds>,
+    pub(super) door: QuicDoor,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -80,40 +117,22 @@ impl Served<'_> {
     pub(super) fn serve(
         self,
         runtime: &Runtime,
-        sockets: Sockets,
+        web: TcpListener,
+        admin: TcpListener,
     ) -> anyhow::Result<(SocketAddr, SocketAddr, SocketAddr)> {
         let _guard = runtime.enter();
-        let hashes: Hashes = Arc::new(RwLock::new(Vec::new()));
-        let (identity, renew_at) = self.identity(&hashes)?;
-        let quic_config = QuicConfig {
-            connections_max: self.config.connections_max,
-            per_address_max: self.config.connections_per_address_max,
-            ..QuicConfig::default()
-        };
-        let quic = QuicServer::bind(
-            sockets.quic,
-            &identity,
-            quic_config,
-            self.net.clone(),
-            self.ids.clone(),
-        )
-        .context("starting QUIC")?;
-        let quic_address = quic.local_addr().context("asking for QUIC's address")?;
+        let QuicDoor { address: quic_address, counters, hashes, renew_at } = self.door;
         if let Some(renew_at) = renew_at {
             let path = self.folder.file(CERTIFICATE_FOLDER);
-            runtime.spawn(renew(quic.clone(), path, renew_at, hashes.clone()));
+            runtime.spawn(renew(self.net.clone(), path, renew_at, hashes.clone()));
         }
         let stopped = |mut receiver: watch::Receiver<bool>| async move {
             // An error: the server is gone, which is a stop as well.
             let _ = receiver.wait_for(|&stop| stop).await;
         };
-        let end = stopped(self.stopped.clone());
-        let accepting = quic.clone();
-        runtime.spawn(async move { accepting.serve(end).await });
 
-        let web = tokio::net::TcpListener::from_std(sockets.web).context("taking the web port")?;
-        let admin =
-            tokio::net::TcpListener::from_std(sockets.admin).context("taking the admin port")?;
+        let web = tokio::net::TcpListener::from_std(web).context("taking the web port")?;
+        let admin = tokio::net::TcpListener::from_std(admin).context("taking the admin port")?;
         let addresses = (web.local_addr()?, quic_address, admin.local_addr()?);
         let routes = http::router(
             http::Config {
@@ -134,7 +153,7 @@ impl Served<'_> {
         http_config.per_address_max =
             http_config.per_address_max.min(self.config.connections_per_address_max);
         let door = Door {
-            quic: quic.clone(),
+            quic: counters,
             http: Arc::default(),
             directory: self.directory,
             metrics: self.metrics.clone(),
@@ -154,22 +173,11 @@ impl Served<'_> {
         runtime.spawn(crate::net::http::serve(admin, service, http_config, Arc::default(), end));
         Ok(addresses)
     }
-
-    /// The certificate to show, and when it has to be made anew.
-    fn identity(&self, hashes: &Hashes) -> anyhow::Result<(Identity, Option<SystemTime>)> {
-        if let Some((certificate, key)) = &self.config.tls_files {
-            return Ok((Identity::load(certificate, key)?, None));
-        }
-        let path = self.folder.file(CERTIFICATE_FOLDER);
-        let made = certificate::load_or_make(&path, &[], SystemTime::now())?;
-        publish(hashes, &made.hashes);
-        Ok((made.identity, Some(made.renew_at)))
-    }
 }
 
 /// Who was turned away at the door, and who is in the world: counted elsewhere, shown once a second.
 struct Door {
-    quic: QuicServer,
+    quic: Arc<QuicCounters>,
     http: Arc<HttpCounters>,
     directory: Arc<Directory>,
     metrics: Arc<Metrics>,
@@ -177,11 +185,10 @@ struct Door {
 
 impl Door {
     async fn report(self) {
-        let Self { quic, http, directory, metrics } = self;
+        let Self { quic: counters, http, directory, metrics } = self;
         let mut second = tokio::time::interval(Duration::from_secs(1));
         loop {
             second.tick().await;
-            let counters = quic.counters();
             let refused: u64 = [
                 &counters.refused_unfinished,
                 &counters.refused_address,
@@ -210,7 +217,7 @@ fn publish(hashes: &Hashes, made: &[[u8; 32]]) {
 
 /// Makes a new development certificate whenever the present one grows old.
 async fn renew(
-    quic: QuicServer,
+    net: crossbeam_channel::Sender<NetEvent>,
     folder: std::path::PathBuf,
     mut renew_at: SystemTime,
     hashes: Hashes,
@@ -222,8 +229,9 @@ async fn renew(
             Ok(made) => {
                 renew_at = made.renew_at;
                 publish(&hashes, &made.hashes);
-                if let Err(error) = quic.set_identity(&made.identity) {
-                    log::error!("the new certificate cannot be used: {error}");
+                if net.try_send(NetEvent::Renewed(made.identity)).is_err() {
+                    // The old one is good for days: the next attempt comes in a minute.
+                    renew_at = SystemTime::now();
                 }
             }
             Err(error) => log::error!("the certificate cannot be made anew: {error}"),

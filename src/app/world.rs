@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{Config, in_line};
 use crate::disk::DataFolder;
 use crate::game::generate::ZoneSpec;
+use crate::game::state::ZoneKind;
 use crate::model::ZoneId;
 use crate::model::limits::FLOORS;
 
@@ -23,6 +24,9 @@ pub struct World {
     pub height: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monsters: Option<u32>,
+    /// Whether the floors are open halls.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hall: bool,
 }
 
 impl World {
@@ -52,6 +56,7 @@ impl World {
             width: config.zone_width,
             height: config.zone_height,
             monsters: config.monsters_per_zone,
+            hall: config.hall,
         };
         let text = toml::to_string(&world).context("writing down the world")?;
         folder
@@ -92,7 +97,9 @@ impl World {
     pub fn spec(&self, id: ZoneId) -> ZoneSpec {
         let mut spec = match u8::try_from(id.0) {
             Ok(depth) if u32::from(depth) <= FLOORS => {
-                ZoneSpec::floor(id, self.seed(), depth, self.width, self.height)
+                let kind = if self.hall { ZoneKind::Hall } else { ZoneKind::Floor };
+                let floor = ZoneSpec::floor(id, self.seed(), depth, self.width, self.height);
+                ZoneSpec { kind, ..floor }
             }
             _ => ZoneSpec::arena(id, self.seed()),
         };

@@ -217,14 +217,15 @@ impl Brain {
         direction.map(Command::Move)
     }
 
-    /// A step in much the same direction as before, anywhere that is open.
+    /// A step in much the same direction as before, anywhere that is open and free.
     fn wander(&mut self, known: &Knowledge<'_>) -> Command {
         let from = if known.is_open(self.expected) { self.expected } else { known.here() };
         if self.draws.one_in(16) {
             self.turn();
         }
         for _ in 0..12 {
-            if let Some(to) = known.step(from, self.heading).filter(|&to| known.is_safe(to)) {
+            let free = |&to: &Pos| known.is_safe(to) && known.actor_at(to).is_none();
+            if let Some(to) = known.step(from, self.heading).filter(free) {
                 self.expected = to;
                 break;
             }

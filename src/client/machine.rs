@@ -340,6 +340,7 @@ impl Client {
     }
 
     fn handle_frame(&mut self, now: Duration, frame: &[u8]) {
+        let before = self.reader.view().cloned();
         match self.reader.apply(frame) {
             Ok(Some(applied)) => {
                 self.cells_revision += u64::from(applied.keyframe || !applied.cells.is_empty());
@@ -352,7 +353,7 @@ impl Client {
                     self.earlier = None;
                 }
                 if applied.newest {
-                    self.note_frame(now);
+                    self.note_frame(now, before.as_deref());
                 } else {
                     self.stats.late_frames += 1;
                 }
@@ -378,8 +379,12 @@ impl Client {
         }
     }
 
-    fn note_frame(&mut self, now: Duration) {
+    fn note_frame(&mut self, now: Duration, before: Option<&View>) {
         self.stats.frames += 1;
+        if let Some(view) = self.reader.view() {
+            self.stats.actors += view.actors.len() as u64;
+            self.stats.actors_moved += before.map_or(0, |before| view.moved_since(before) as u64);
+        }
         self.retry.succeeded();
         if let Some(before) = self.frame_at.replace(now) {
             let interval = now.saturating_sub(before);

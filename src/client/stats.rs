@@ -10,6 +10,10 @@ pub struct Stats {
     /// Frames that came too late to show.
     pub late_frames: u64,
     pub keyframes: u64,
+    /// Other actors in view, summed over `frames`, and how many of them had moved since the frame
+    /// before.
+    pub actors: u64,
+    pub actors_moved: u64,
     /// Frames whose hash did not match.
     pub hash_errors: u64,
     /// Frames that built on one that was lost.

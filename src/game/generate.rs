@@ -65,6 +65,7 @@ pub fn generate(spec: &ZoneSpec) -> ZoneState {
             is_last: u32::from(spec.depth) >= FLOORS,
         }),
         ZoneKind::Arena => dungeon::arena(seed, spec.width, spec.height),
+        ZoneKind::Hall => dungeon::hall(spec.width, spec.height),
     };
     let mut state = bare(spec, seed, &plan);
     derive::derive(&mut state);
@@ -275,7 +276,11 @@ fn crowd(turn: &mut Turn<'_>, count: u32, rng: &mut Rng) {
         if made == count {
             return;
         }
-        let Some(kind) = choose(rng, turn.state.depth) else { return };
+        let kind = match turn.state.kind {
+            ZoneKind::Hall => Some(Monster::Moth),
+            ZoneKind::Floor | ZoneKind::Arena => choose(rng, turn.state.depth),
+        };
+        let Some(kind) = kind else { return };
         let Some(cell) = home(turn.state, kind, &cells, rng) else { continue };
         made += u32::from(turn.spawn_monster(kind as u8, cell, Mode::Wandering).is_some());
     }

@@ -9,7 +9,7 @@ use super::state::{
     Actor, Arrive, Audience, Death, Departure, DepartureKey, Destination, EFFECTS, Player, STORE, Sheet,
     Subject, ZoneKind, ZoneState,
 };
-use super::turn::Turn;
+use super::turn::{Turn, purpose};
 use crate::model::limits::{NO_ACTOR, TICKS_PER_SECOND_DEFAULT};
 use crate::model::{CellMap, CharacterId, Tick, ZoneId};
 
@@ -193,9 +193,14 @@ impl Turn<'_> {
         }
     }
 
-    /// Gives a character a body near an entry.
+    /// Gives a character a body near an entry; in a hall, anywhere.
     fn embody(&mut self, character: CharacterId, at: Arrive) -> Option<u16> {
-        let entry = self.state.entry(at);
+        let entry = match self.state.kind {
+            ZoneKind::Floor | ZoneKind::Arena => self.state.entry(at),
+            ZoneKind::Hall => {
+                self.rng(purpose::BIRTHS + character.0).below(self.state.area() as u32)
+            }
+        };
         let side = self.state.width.max(self.state.height);
         let free = |radius| self.state.free_cell_near(entry, radius);
         let cell = free(4).or_else(|| free(16)).or_else(|| free(side))?;

@@ -86,6 +86,8 @@ pub enum ZoneKind {
     Floor,
     /// Players fight each other; who falls wakes up again at an entry with all belongings.
     Arena,
+    /// An open hall of moths, where players appear anywhere: for benchmarks.
+    Hall,
 }
 
 /// A noise that monsters walk towards.

@@ -4,6 +4,7 @@
 //! Further methods: `field` (cells, gas, fire, items on the ground), `movement` (where actors
 //! stand), `harm` (health and effects).
 
+use super::catalog::monsters::flags as is;
 use super::catalog::{Effect, Flash, Note};
 use super::item::Item;
 use super::rng::Rng;
@@ -193,7 +194,9 @@ impl ZoneState {
         let (one, two) = (self.actor(a), self.actor(b));
         let player_side = |actor: &Actor| actor.kind == 0 || actor.mode == Mode::Ally;
         match (player_side(one), player_side(two)) {
-            (true, false) | (false, true) => true,
+            (true, false) | (false, true) => {
+                !self.row(a).has(is::MEEK) && !self.row(b).has(is::MEEK)
+            }
             (false, false) => false,
             (true, true) => {
                 let master = |slot: u16, actor: &Actor| {

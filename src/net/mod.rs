@@ -1,18 +1,16 @@
 //! Sockets: QUIC, WebTransport, WebSocket and HTTP, for the server's side and the client's.
 //!
-//! Entry types: [`quic::QuicServer`], [`websocket::Pool`], [`http::serve`] and
-//! [`client::Connector`]. What arrives leaves this room as [`NetEvent`] (or from the pool, which
-//! the gateway thread reads itself at tick boundaries); what a peer is sent goes through a
-//! [`Link`] or the pool, both of which refuse rather than queue without bound. It must never look
-//! into a message, know a session or hold a rule: bytes in, bytes out, and a `CloseReason`.
+//! Entry types: [`quic::Pool`], [`websocket::Pool`], [`http::serve`] and [`client::Connector`].
+//! The gateway thread owns both pools: it reads them at tick boundaries, and what it gives them to
+//! send they take or refuse, rather than queue without bound. It must never look into a message,
+//! know a session or hold a rule: bytes in, bytes out, and a `CloseReason`.
 
 #[cfg(feature = "server")]
 pub mod certificate;
 pub mod client;
+mod framer;
 #[cfg(feature = "server")]
 pub mod http;
-mod link;
-mod pump;
 #[cfg(feature = "server")]
 pub mod quic;
 #[cfg(feature = "server")]
@@ -27,12 +25,6 @@ mod tests;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use bytes::Bytes;
-
-use crate::protocol::CloseReason;
-
-pub use link::{Link, LinkError};
 
 /// Path of the WebTransport endpoint.
 pub const WEBTRANSPORT_PATH: &str = "/wt";
@@ -67,15 +59,24 @@ impl Transport {
 /// What the asynchronous side tells the gateway thread.
 #[derive(Debug)]
 pub enum NetEvent {
-    /// A QUIC or WebTransport connection has its control stream.
-    Opened { id: u64, peer: SocketAddr, transport: Transport, link: Link },
-    /// One message, without its length prefix; 1 to `CLIENT_MESSAGE_BYTES_MAX` bytes.
-    Message { id: u64, bytes: Bytes },
-    /// The connection is over; nothing of this id follows. With the reason where this side ended it.
-    Closed { id: u64, reason: Option<CloseReason> },
-    /// A TCP connection that speaks WebSocket from here on: the gateway thread gives it to its
-    /// [`websocket::Pool`], which chooses the id.
+    /// A TCP connection that speaks WebSocket from here on: for the [`websocket::Pool`], which
+    /// chooses its id.
     Upgraded(Upgraded),
+    /// The certificate to show from now on: for the [`quic::Pool`].
+    Renewed(tls::Identity),
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// The kernel or QUIC has it.
+    Sent,
+    /// It waits, with this many bytes in all.
+    Queued { bytes: usize },
+    /// It was dropped: the peer takes too little.
+    Slow,
+    /// There is no such connection any more.
+    Gone,
 }
 
 /// A TCP connection after the WebSocket handshake.

@@ -17,7 +17,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use super::{ConnectionIds, Upgraded, WEBSOCKET_CLOSE_BASE};
+use super::{ConnectionIds, SendOutcome, Upgraded, WEBSOCKET_CLOSE_BASE};
 use crate::model::limits::{CLIENT_MESSAGE_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
 use crate::protocol::CloseReason;
 
@@ -61,19 +61,6 @@ pub enum PoolRead {
     Drained,
     /// The connection is over, with the reason where this side found one. Nothing of it follows.
     Closed(Option<CloseReason>),
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendOutcome {
-    /// The kernel has it.
-    Sent,
-    /// It waits, with this many bytes in all.
-    Queued { bytes: usize },
-    /// It was dropped: the socket takes too little. [`PoolRead::Drained`] says when to go on.
-    Slow,
-    /// There is no such connection any more.
-    Gone,
 }
 
 /// All WebSocket connections of a gateway.
@@ -175,7 +162,7 @@ impl Pool {
         }
     }
 
-    /// Sends one message.
+    /// Sends one message. After [`SendOutcome::Slow`], [`PoolRead::Drained`] says when to go on.
     pub fn send(&mut self, id: u64, message: &[u8]) -> SendOutcome {
         let Some(&at) = self.index.get(&id) else {
             return SendOutcome::Gone;

@@ -130,6 +130,18 @@ pub struct View {
 }
 
 impl View {
+    /// How many actors stand elsewhere than in `before`; those that were not in it do not count.
+    #[must_use]
+    pub fn moved_since(&self, before: &Self) -> usize {
+        let mut old = before.actors.iter().peekable();
+        let moved = |actor: &&ActorView| {
+            while old.next_if(|o| o.id < actor.id).is_some() {}
+            old.next_if(|o| (o.id, o.generation) == (actor.id, actor.generation))
+                .is_some_and(|o| o.pos != actor.pos)
+        };
+        self.actors.iter().filter(moved).count()
+    }
+
     /// A hash of everything a frame carries, by the order of the fields; part of the wire protocol.
     #[must_use]
     pub fn hash(&self) -> u32 {

@@ -31,8 +31,8 @@ pub fn service(
     service_fn(move |mut request: Request<Incoming>| -> Answer {
         if let Some(gateway) = gateway.clone().filter(|_| request.uri().path() == WEBSOCKET_PATH) {
             let answer = websocket_upgrade(&mut request, move |upgraded| {
-                // A gateway that is gone closes the connection by dropping it.
-                let _ = gateway.send(NetEvent::Upgraded(upgraded));
+                // A gateway that is gone or far behind closes the connection by dropping it.
+                let _ = gateway.try_send(NetEvent::Upgraded(upgraded));
             });
             let answer = answer.unwrap_or_else(UpgradeError::response);
             return Box::pin(std::future::ready(Ok(answer.map(|()| Body::empty()))));

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let seconds = (args.minutes * 60.0).max(1.0) as u64;
     let mut all = Vec::new();
     for count in [1, args.bots] {
-        let server = Served::start(&args.world)?;
+        let server = Served::start(&args.world, args.bots)?;
         let load = BotLoad { count, transport: args.transport, seconds, seed: args.world.seed };
         let (_, window) = server.measure(&load)?;
         all.push(figures(count, &window));

@@ -19,6 +19,15 @@ impl Transport {
     }
 }
 
+/// Where the players play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Scene {
+    /// A floor as players meet it, its monsters awake: most of them come and fight.
+    Cave,
+    /// An open hall of moths, which roam and harm nobody, with players all over it.
+    Hall,
+}
+
 /// Middle, high and highest of many values, in the unit of the values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Spread {

@@ -40,6 +40,9 @@ struct Pair {
     /// What ticks took on the simulation threads, in microseconds per client and second: no floor
     /// has that work.
     simulation_us: f64,
+    /// Other actors in a frame, and those that had moved since the frame before.
+    actors_in_view: f64,
+    actors_moved: f64,
     tick_interval_ms_p99: f64,
     tick_lateness_ms_p99: f64,
     tick_work_ms_p99: f64,
@@ -65,7 +68,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn pair(args: &Args, transport: Transport, count: u32) -> anyhow::Result<Pair> {
-    let server = Served::start(&args.world)?;
+    let server = Served::start(&args.world, count)?;
     let load = BotLoad { count, transport, seconds: args.seconds, seed: args.world.seed };
     let (report, window) = server.measure(&load)?;
     drop(server);
@@ -86,6 +89,8 @@ fn pair(args: &Args, transport: Transport, count: u32) -> anyhow::Result<Pair> {
     Ok(Pair {
         simulation_us: simulation * 1e6 / (f64::from(count) * window.seconds),
         cpu_ratio: served.cpu_us / floor.cpu_us.max(f64::MIN_POSITIVE),
+        actors_in_view: report.actors_in_view,
+        actors_moved: report.actors_moved,
         tick_interval_ms_p99: p99("game_server_tick_interval_seconds"),
         tick_lateness_ms_p99: p99("game_server_tick_lateness_seconds"),
         tick_work_ms_p99: p99("game_server_tick_duration_seconds"),
@@ -129,6 +134,8 @@ fn text(pairs: &[Pair]) -> String {
         "run",
         "CPU to floor",
         "ticks us/client-s",
+        "actors in view",
+        "moved",
         "tick interval p99 ms",
         "lateness p99 ms",
         "work p99 ms",
@@ -141,6 +148,8 @@ fn text(pairs: &[Pair]) -> String {
             format!("{transport} {}", pair.served.clients),
             format!("{:.2}", pair.cpu_ratio),
             format!("{:.0}", pair.simulation_us),
+            format!("{:.1}", pair.actors_in_view),
+            format!("{:.1}", pair.actors_moved),
             format!("{:.2}", pair.tick_interval_ms_p99),
             format!("{:.2}", pair.tick_lateness_ms_p99),
             format!("{:.2}", pair.tick_work_ms_p99),

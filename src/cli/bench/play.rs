@@ -1,12 +1,14 @@
 //! A zone full of scripted players, without sockets: what the tick and replay benchmarks run.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::measure::Scene;
 use crate::game::rng::Rng;
 use crate::game::state::{Arrive, DepartureKey, Input, ZoneKind, ZoneState};
 use crate::game::turn::Turn;
 use crate::model::limits::NO_ACTOR;
 use crate::model::{CharacterId, Command, Direction, GatewayId, Pos, SessionId, Tick, ZoneId};
+use crate::protocol::View;
 use crate::protocol::bus::{FromZone, ToZone};
 use crate::protocol::frame::FrameReader;
 use crate::sim::{self, Scratch, StepOutput, ZoneSpec};
@@ -15,6 +17,8 @@ use crate::zone::{Entry, Output, Zone};
 /// What to play.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Stage {
+    #[arg(long, value_enum, default_value_t = Scene::Cave)]
+    pub scene: Scene,
     /// Sides of the zone, in cells.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(32..=1_024))]
     pub width: u16,
@@ -70,8 +74,8 @@ struct Scripted {
     /// Where it was at its last command.
     stood: Pos,
     wants_keyframe: bool,
-    /// Where actors were in the frame before, by id and generation.
-    before: BTreeMap<(u16, u8), Pos>,
+    /// What the frame before showed.
+    before: Option<Arc<View>>,
 }
 
 /// The zone and its players.
@@ -91,7 +95,10 @@ impl Stage {
             depth: self.depth,
             width: self.width,
             height: self.height,
-            kind: ZoneKind::Floor,
+            kind: match self.scene {
+                Scene::Cave => ZoneKind::Floor,
+                Scene::Hall => ZoneKind::Hall,
+            },
             monsters: Some(self.monsters),
         });
         sim::restore(&mut state);
@@ -142,7 +149,7 @@ impl Play {
                 heading: Rng::new(stage.seed, 0, character.0).below(8) as u8,
                 stood: Pos::default(),
                 wants_keyframe: false,
-                before: BTreeMap::new(),
+                before: None,
             })
             .collect();
         for player in &players {
@@ -230,10 +237,7 @@ impl Scripted {
         }
         let Some(view) = self.reader.view() else { return };
         shown.actors += view.actors.len() as u64;
-        let now: BTreeMap<(u16, u8), Pos> =
-            view.actors.iter().map(|a| ((a.id, a.generation), a.pos)).collect();
-        let moved = |(id, pos): &(&(u16, u8), &Pos)| self.before.get(id).is_none_or(|b| b != *pos);
-        shown.moving += now.iter().filter(moved).count() as u64;
-        self.before = now;
+        shown.moving += self.before.as_ref().map_or(0, |before| view.moved_since(before) as u64);
+        self.before = Some(view.clone());
     }
 }

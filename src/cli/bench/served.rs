@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
-use super::measure::Transport;
+use super::measure::{Scene, Transport};
 use super::process::Process;
 use super::scrape::{Buckets, Scrape};
 use crate::cli::bots::{self, Carrier, Report};
@@ -26,17 +26,37 @@ pub(super) struct Served {
 /// The world that a server makes.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct World {
-    /// Sides of the floors, in cells.
-    #[arg(long, default_value_t = 256)]
-    pub zone_width: u16,
-    #[arg(long, default_value_t = 256)]
-    pub zone_height: u16,
+    #[arg(long, value_enum, default_value_t = Scene::Hall)]
+    scene: Scene,
+    /// Sides of the floors, in cells; without them a hall gets sides at which about 43 others are
+    /// in view, and a cave has 256.
+    #[arg(long)]
+    zone_width: Option<u16>,
+    #[arg(long)]
+    zone_height: Option<u16>,
     /// Monsters of each floor, all of them awake.
     #[arg(long, default_value_t = 1_000)]
     pub monsters: u32,
     /// Seeds the world and the bots.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Cells seen in a hall (1,885 far from its walls), and how many others are meant to stand there.
+const CELLS_IN_VIEW: f64 = 1_710.0;
+const OTHERS_IN_VIEW: f64 = 43.0;
+
+impl World {
+    /// A side of the floors for so many players.
+    fn side(&self, players: u32) -> u16 {
+        match self.scene {
+            Scene::Cave => 256,
+            Scene::Hall => {
+                let actors = f64::from(self.monsters) + f64::from(players);
+                (actors * CELLS_IN_VIEW / OTHERS_IN_VIEW).sqrt().round() as u16
+            }
+        }
+    }
 }
 
 /// A folder for the data of one server.
@@ -62,16 +82,18 @@ impl Drop for Folder {
 }
 
 impl Served {
-    pub(super) fn start(world: &World) -> anyhow::Result<Self> {
+    /// Starts a server with a world for so many players.
+    pub(super) fn start(world: &World, players: u32) -> anyhow::Result<Self> {
         let folder = Folder::make()?;
         let any = "127.0.0.1:0".to_owned();
+        let side = world.side(players);
         let flags = [
             ("--data", folder.0.display().to_string()),
             ("--web", any.clone()),
             ("--quic", any.clone()),
             ("--admin", any),
-            ("--zone-width", world.zone_width.to_string()),
-            ("--zone-height", world.zone_height.to_string()),
+            ("--zone-width", world.zone_width.unwrap_or(side).to_string()),
+            ("--zone-height", world.zone_height.unwrap_or(side).to_string()),
             ("--monsters-per-zone", world.monsters.to_string()),
             ("--world-seed", world.seed.to_string()),
             // All bots come from one address.
@@ -82,6 +104,7 @@ impl Served {
         ];
         let mut args = vec!["dev".to_owned()];
         args.extend(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
+        args.extend((world.scene == Scene::Hall).then(|| "--hall".to_owned()));
         let process = Process::start(&args)?;
         let web = process.said("web")?.to_owned();
         let admin = process.said("admin")?.trim_start_matches("http://").to_owned();

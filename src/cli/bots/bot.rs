@@ -145,6 +145,8 @@ impl Bot {
             outcome.seconds = since.elapsed().as_secs_f64();
             outcome.frames = stats.frames - before.frames;
             outcome.keyframes = stats.keyframes - before.keyframes;
+            outcome.actors = stats.actors - before.actors;
+            outcome.actors_moved = stats.actors_moved - before.actors_moved;
             outcome.late_frames = stats.late_frames - before.late_frames;
             outcome.missing_baselines = stats.missing_baselines - before.missing_baselines;
             outcome.commands = stats.commands - before.commands;

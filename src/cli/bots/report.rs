@@ -16,6 +16,9 @@ pub struct BotOutcome {
     pub seconds: f64,
     pub frames: u64,
     pub keyframes: u64,
+    /// Other actors in view and those of them that moved, summed over the frames.
+    pub actors: u64,
+    pub actors_moved: u64,
     pub resumes: u64,
     pub hash_errors: u64,
     pub missing_baselines: u64,
@@ -49,6 +52,9 @@ pub struct Report {
     pub frames: u64,
     pub frames_per_second: f64,
     pub frame_interval_ms: Quantiles,
+    /// Other actors in a frame, and those that had moved since the frame before.
+    pub actors_in_view: f64,
+    pub actors_moved: f64,
     pub commands: u64,
     pub commands_per_second: f64,
     pub commands_acknowledged: u64,
@@ -77,6 +83,7 @@ impl Report {
         let mut intervals = Histogram::default();
         let mut latencies = Histogram::default();
         let (mut bytes_in, mut bytes_out) = (0, 0);
+        let (mut actors, mut actors_moved) = (0, 0);
         for outcome in outcomes {
             report.joined += u32::from(outcome.joined);
             if let Some(failure) = outcome.failure {
@@ -96,6 +103,8 @@ impl Report {
             report.ledger_violations += outcome.ledger_violations;
             report.commands += outcome.commands;
             report.commands_acknowledged += outcome.acknowledged;
+            actors += outcome.actors;
+            actors_moved += outcome.actors_moved;
             bytes_in += outcome.bytes_in;
             bytes_out += outcome.bytes_out;
             intervals.merge(&outcome.frame_intervals);
@@ -110,6 +119,9 @@ impl Report {
         report.bytes_in_per_second = rate(bytes_in);
         report.bytes_out_per_second = rate(bytes_out);
         report.frame_interval_ms = intervals.quantiles();
+        let frames = report.frames.max(1) as f64;
+        report.actors_in_view = actors as f64 / frames;
+        report.actors_moved = actors_moved as f64 / frames;
         report.command_to_frame_ms = latencies.quantiles();
         report.seconds /= f64::from(report.joined.max(1));
         report
@@ -127,6 +139,10 @@ impl fmt::Display for Report {
             ("measured", format!("{:.1} s", self.seconds)),
             ("frames", format!("{:.2} /s each", self.frames_per_second)),
             ("frame interval", quantiles(self.frame_interval_ms)),
+            (
+                "actors in view",
+                format!("{:.1}, {:.1} moved", self.actors_in_view, self.actors_moved),
+            ),
             ("commands", format!("{:.2} /s each", self.commands_per_second)),
             ("command to frame", quantiles(self.command_to_frame_ms)),
             (

@@ -74,6 +74,8 @@ pub mod flags {
     pub const CASTS_DISCORD: u64 = 1 << 41;
     /// Confuses whom it strikes.
     pub const DAZES: u64 = 1 << 42;
+    /// Nobody's foe: it roams without rest and minds nobody.
+    pub const MEEK: u64 = 1 << 43;
     /// Everything that needs a target in sight and a free line.
     pub const RANGED: u64 = SHOOTS | WEBS | CASTS_SPARK | CASTS_FIRE | CASTS_SLOW | CASTS_DISCORD;
     /// Everything done for a comrade in sight.
@@ -224,6 +226,8 @@ monsters! {
         GRABS, Hits Rat, "There are too many arms to count in the time you have.";
     Dragon:         "dragon"               'D' 0xff4030, 150  9 150 20-35,  2 14,  22-26  4,
         FIRE_BORN | CASTS_FIRE | IGNITES | VIGILANT, Bites Rat, "Old, awake, and warm. The heart of the deep lies behind it.";
+    Moth:           "hall moth"            'v' 0xb0b0a0,   4  0   0  0-0,   2 20,   0-0   0,
+        FLIES | VIGILANT | BREATHLESS | CALLED | MEEK, Hits Rat, "It circles in the dark for the sake of circling.";
 }
 
 impl Monster {

@@ -1,6 +1,6 @@
 //! Grows the floors of the dungeon and the arenas from a seed.
 //!
-//! Entry points: [`floor`] and [`arena`]. A floor is grown room by room, joined by loops, given
+//! Entry points: [`floor`], [`arena`] and [`hall`]. A floor is grown room by room, joined by loops, given
 //! its stairs, flooded by lakes, mended where a lake cut it, furnished, overgrown, and last given
 //! its secrets. The same specification gives the same cells everywhere. It never fails: a draw
 //! that came out too cramped is drawn again, and a plain hall stands in when all draws did. It
@@ -133,7 +133,14 @@ pub fn floor(spec: FloorSpec) -> FloorPlan {
         height: side(spec.height),
         ..spec
     };
-    (0..DRAWS_MAX).find_map(|draw| attempt(&spec, draw)).unwrap_or_else(|| plain::hall(&spec))
+    (0..DRAWS_MAX).find_map(|draw| attempt(&spec, draw)).unwrap_or_else(|| plain::hall(&spec, true))
+}
+
+/// An open hall of `width` by `height` cells, brought into the range of floors.
+#[must_use]
+pub fn hall(width: u16, height: u16) -> FloorPlan {
+    let (width, height) = (side(width), side(height));
+    plain::hall(&FloorSpec { seed: 0, depth: 1, width, height, is_last: false }, false)
 }
 
 /// A side of a zone within the limits.

@@ -1,18 +1,18 @@
-//! The floor that stands in when no draw succeeded: one pillared hall.
+//! One hall: pillared, the floor that stands in when no draw succeeded; or open.
 
 use super::grid::Grid;
 use super::{FloorPlan, FloorSpec, Room, RoomKind};
 use crate::game::catalog::Terrain;
 use crate::model::geometry::Pos;
 
-pub(super) fn hall(spec: &FloorSpec) -> FloorPlan {
+pub(super) fn hall(spec: &FloorSpec, pillars: bool) -> FloorPlan {
     let mut grid = Grid::new(spec.width, spec.height);
     let (width, height) = (spec.width, spec.height);
     for cell in 0..grid.area() {
         let at = grid.pos(cell);
         let inside = at.x >= 2 && at.y >= 2 && at.x + 2 < width && at.y + 2 < height;
         if grid.is_inner(cell) {
-            grid.cells[cell] = match (inside, at.x % 8 == 5 && at.y % 6 == 5) {
+            grid.cells[cell] = match (inside, pillars && at.x % 8 == 5 && at.y % 6 == 5) {
                 (false, _) => Terrain::Wall,
                 (true, true) if at.x + 4 < width && at.y + 4 < height => Terrain::Pillar,
                 (true, _) => Terrain::Floor,

@@ -217,7 +217,10 @@ fn the_largest_floor_keeps_its_promises() {
 fn the_hall_that_stands_in_keeps_its_promises() {
     for (width, height) in [(32, 32), (37, 90), (1_024, 64)] {
         for depth in [1, 26] {
-            check(&plain::hall(&spec(0, depth, width, height)), "the plain hall");
+            for pillars in [true, false] {
+                let plan = plain::hall(&spec(0, depth, width, height), pillars);
+                check(&plan, "the plain hall");
+            }
         }
     }
 }
@@ -226,7 +229,7 @@ fn the_hall_that_stands_in_keeps_its_promises() {
 fn a_draw_hardly_ever_fails() {
     let stood_in = (0..300).filter(|&seed| {
         let spec = spec(seed, (seed % 26 + 1) as u8, 32, 32);
-        floor(spec) == plain::hall(&spec)
+        floor(spec) == plain::hall(&spec, true)
     });
     assert_eq!(stood_in.count(), 0);
 }

@@ -1,5 +1,7 @@
 //! The client's side: one connector for bots, the terminal client and tests.
 
+mod link;
+mod pump;
 mod websocket;
 
 use std::io;
@@ -16,10 +18,10 @@ use tokio::time::timeout;
 use web_transport_quinn::Session;
 use web_transport_quinn::proto::ConnectRequest;
 
-use super::pump::{Closing, End, Pump, Via};
+use self::link::Link;
+use self::pump::{Closing, End, Pump, Via};
 use super::tls::{Trust, client_config};
-use super::{Link, LinkError, Transport, WEBTRANSPORT_PATH};
-use crate::model::limits::SERVER_MESSAGE_BYTES_MAX;
+use super::{Transport, WEBTRANSPORT_PATH};
 use crate::protocol::{ALPN, CloseReason};
 
 /// Messages that may wait for the program; datagrams beyond are lost, anything else closes.
@@ -36,6 +38,8 @@ const WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTIONS_PER_SOCKET_MAX: usize = 64;
 /// Streams that an HTTP/3 server opens of its own.
 const H3_UNI_STREAMS: u32 = 4;
+
+pub use self::link::LinkError;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -236,8 +240,7 @@ async fn open(session: Session) -> Result<Connected, ConnectError> {
     let (inbox, messages) = mpsc::channel(INBOX_MESSAGES_MAX);
     let end = Arc::new(OnceLock::new());
     let ended = Arc::clone(&end);
-    let pump =
-        Pump { line, send, recv, outbox, message_bytes_max: SERVER_MESSAGE_BYTES_MAX, pace: None };
+    let pump = Pump { line, send, recv, outbox };
     tokio::spawn(async move {
         let result = pump.run(|message, via| match (inbox.try_send(message), via) {
             (Ok(()), _) | (Err(_), Via::Datagram) => Ok(()),

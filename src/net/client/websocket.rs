@@ -11,9 +11,9 @@ use tokio::time::timeout;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket, http::Uri};
 
+use super::link::OUTBOX_MESSAGES_MAX;
 use super::{ClientLink, Closing, ConnectError, Connected, INBOX_MESSAGES_MAX, Way, bad_address};
 use crate::model::limits::SERVER_MESSAGE_BYTES_MAX;
-use crate::net::link::OUTBOX_MESSAGES_MAX;
 use crate::net::{WEBSOCKET_CLOSE_BASE, WEBSOCKET_PATH};
 use crate::protocol::CloseReason;
 

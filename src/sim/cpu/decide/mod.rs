@@ -154,6 +154,9 @@ impl<'a> Mind<'a> {
         if self.actor.mode == Mode::Asleep {
             return self.sleep();
         }
+        if self.is(is::MEEK) {
+            return self.roam();
+        }
         let seen = self.sees();
         self.change_mind(seen);
         if self.mode == Mode::Ally {

@@ -1,7 +1,6 @@
-//! The sending half of a QUIC or WebTransport connection.
+//! The sending half of a client's QUIC or WebTransport connection.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,10 +23,10 @@ pub enum LinkError {
     Full,
 }
 
-/// Sends to one QUIC or WebTransport connection from any thread, never waiting; the connection
-/// closes when its last link is dropped.
+/// Sends on one connection from any thread, never waiting; the connection closes when its last
+/// link is dropped.
 #[derive(Clone)]
-pub struct Link {
+pub(super) struct Link {
     line: Arc<Line>,
     outbox: mpsc::Sender<Bytes>,
 }
@@ -40,15 +39,9 @@ impl Link {
         (Self { line: Arc::clone(&line), outbox }, line, queue)
     }
 
-    /// The peer's address now: a player may change networks.
-    #[must_use]
-    pub fn peer(&self) -> SocketAddr {
-        self.line.session.remote_address()
-    }
-
     /// Sends one message as a datagram that may get lost. A message too large for the path, or for
     /// a peer without datagrams, goes on the stream. Too many unsent datagrams push the oldest out.
-    pub fn send_datagram(&self, message: Bytes) -> Result<(), LinkError> {
+    pub(super) fn send_datagram(&self, message: Bytes) -> Result<(), LinkError> {
         match self.line.session.send_datagram(message.clone()) {
             Ok(()) => Ok(()),
             Err(SessionError::SendDatagramError(
@@ -61,7 +54,7 @@ impl Link {
     }
 
     /// Sends one message on the control stream, in order.
-    pub fn send_reliable(&self, message: Bytes) -> Result<(), LinkError> {
+    pub(super) fn send_reliable(&self, message: Bytes) -> Result<(), LinkError> {
         self.outbox.try_send(message).map_err(|error| match error {
             TrySendError::Full(_) => LinkError::Full,
             TrySendError::Closed(_) => LinkError::Closed,
@@ -69,22 +62,13 @@ impl Link {
     }
 
     /// Ends the connection; what was sent before has a second to arrive.
-    pub fn close(&self, reason: CloseReason) {
+    pub(super) fn close(&self, reason: CloseReason) {
         self.line.closing.tell(reason);
     }
 
     /// The smoothed round-trip time.
-    #[must_use]
-    pub fn rtt(&self) -> Duration {
+    pub(super) fn rtt(&self) -> Duration {
         self.line.session.rtt()
-    }
-
-    /// Packets sent, and how many of them were lost.
-    #[must_use]
-    pub fn packets_sent_and_lost(&self) -> (u64, u64) {
-        let connection: &quinn::Connection = &self.line.session;
-        let path = connection.stats().path;
-        (path.sent_packets, path.lost_packets)
     }
 }
 
