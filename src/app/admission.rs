@@ -75,7 +75,8 @@ pub fn spawn(
                 },
                 Request::End { connection, character, session } => {
                     let ended = parts.store.end_session(character, session);
-                    let reason = ended.map_or_else(|error| internal(&error), |()| CloseReason::Goodbye);
+                    let reason =
+                        ended.map_or_else(|error| internal(&error), |()| CloseReason::Goodbye);
                     Event::Admission(connection, Err(reason))
                 }
             };

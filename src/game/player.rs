@@ -1,17 +1,17 @@
 //! Characters: how they come and go, grow, die and wake up again.
 
 use super::catalog::items::{Category, Kind};
-use super::catalog::{Effect, Flash, Note};
+use super::catalog::{Effect, Flash, Note, Terrain};
 use super::item::Item;
 use super::items;
 use super::ledger::Holdings;
 use super::state::{
-    Actor, Arrive, Audience, Death, Departure, DepartureKey, Destination, EFFECTS, Player, STORE, Sheet,
-    Subject, ZoneKind, ZoneState,
+    Actor, Arrive, Audience, Death, Departure, DepartureKey, Destination, EFFECTS, Player, STORE,
+    Sheet, Subject, ZoneKind, ZoneState,
 };
 use super::turn::{Turn, purpose};
 use crate::model::limits::{NO_ACTOR, TICKS_PER_SECOND_DEFAULT};
-use crate::model::{CellMap, CharacterId, Tick, ZoneId};
+use crate::model::{CellMap, CharacterId, Pos, Tick, ZoneId};
 
 /// Ticks that a character stays, guarded, when its connection is away.
 pub const GRACE_TICKS: u64 = 1_200;
@@ -109,7 +109,14 @@ impl ZoneState {
         self.cell(match at {
             Arrive::Up => self.up,
             Arrive::Down => self.down,
+            Arrive::Gate => self.gate().unwrap_or(self.up),
         })
+    }
+
+    /// Where the gate of an arena stands.
+    fn gate(&self) -> Option<Pos> {
+        let at = self.terrain.iter().position(|&terrain| terrain == Terrain::ArenaGate)?;
+        Some(Pos::from_index(at, self.width))
     }
 
     /// The actor slots of the players that have a body here, in the order of their characters.
@@ -135,9 +142,13 @@ impl Turn<'_> {
         self.state.ledger.gold_in += held.gold;
         let mut sheet = sheet;
         items::start_clocks(&mut sheet, tick.0);
-        sheet.home = self.state.zone;
-        let deeper = self.state.kind == ZoneKind::Floor && self.state.depth > sheet.deepest;
-        sheet.deepest = sheet.deepest.max(self.state.depth);
+        // Who rests in an arena wakes up on the floor it came from.
+        let in_arena = self.state.kind == ZoneKind::Arena;
+        let deeper = !in_arena && self.state.depth > sheet.deepest;
+        if !in_arena {
+            sheet.home = self.state.zone;
+            sheet.deepest = sheet.deepest.max(self.state.depth);
+        }
         let character = sheet.character;
         let memory = self.recall(character);
         let player = Player {
@@ -159,7 +170,12 @@ impl Turn<'_> {
         };
         self.report(slot, Note::Arrives, Subject::Nobody, 0);
         let depth = i32::from(self.state.depth);
-        self.tell(slot, if deeper { Note::DeepestYet } else { Note::Welcome }, None, depth);
+        let welcome = match (in_arena, deeper) {
+            (true, _) => Note::ArenaWelcome,
+            (false, true) => Note::DeepestYet,
+            (false, false) => Note::Welcome,
+        };
+        self.tell(slot, welcome, None, depth);
         // What was meant before a rest was meant for another place and time.
         if key.zone == STORE {
             self.forget_queue(slot);
@@ -390,8 +406,7 @@ impl Turn<'_> {
         let death = player.death.take();
         if self.state.kind == ZoneKind::Arena {
             player.sheet.hp = player.sheet.hp_max;
-            let at = if character.0.is_multiple_of(2) { Arrive::Up } else { Arrive::Down };
-            match self.embody(character, at) {
+            match self.embody(character, arena_side(character)) {
                 Some(slot) => self.report(slot, Note::Respawns, Subject::Nobody, 0),
                 None => self.depart(character, Destination::Store, None),
             }
@@ -408,6 +423,11 @@ impl Turn<'_> {
         kit.iter().for_each(|item| self.state.ledger.make(item));
         self.depart(character, to, death);
     }
+}
+
+/// The entry of an arena at which a character appears.
+pub(super) fn arena_side(character: CharacterId) -> Arrive {
+    if character.0.is_multiple_of(2) { Arrive::Up } else { Arrive::Down }
 }
 
 /// Raises a character by a level if it has the experience.

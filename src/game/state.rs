@@ -303,7 +303,7 @@ pub struct DepartureKey {
 /// Where a character goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Destination {
-    /// Another zone, by its `up` or `down` stairs.
+    /// Another zone, by its stairs or its gate.
     Zone { zone: ZoneId, arrive: Arrive },
     /// To rest: into the store.
     Store,
@@ -314,6 +314,8 @@ pub enum Destination {
 pub enum Arrive {
     Up,
     Down,
+    /// At the gate of an arena.
+    Gate,
 }
 
 /// A character that has left the floor and not yet arrived.

@@ -17,12 +17,8 @@ pub use sqlite::Config;
 pub const STORE_FILE: &str = "store.sqlite";
 
 /// Names are unique without regard to case; SQLite folds ASCII only, so the folded name is kept.
-const FORMAT: sqlite::Format = sqlite::Format {
-    what: "store",
-    mark: 0x5553_544f,
-    version: 2,
-    migrations: &[FIRST, SECOND],
-};
+const FORMAT: sqlite::Format =
+    sqlite::Format { what: "store", mark: 0x5553_544f, version: 2, migrations: &[FIRST, SECOND] };
 
 pub(super) const FIRST: &str = "
         CREATE TABLE accounts(

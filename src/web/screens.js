@@ -195,7 +195,7 @@ const HELP = [
     ['arrows, numpad, h j k l y u b n', 'walk, open, attack'],
     ['click', 'walk there; a neighbour that is hostile: attack'],
     ['x', 'explore by yourself'],
-    ['> <', 'take the stairs, or walk to known ones'],
+    ['> <', 'take stairs or a gate (∩), or walk to known ones'],
     ['S', 'sneak, or walk upright'],
     ['z . 5', 'rest a turn'],
     ['s', 'search for secrets'],

@@ -50,17 +50,21 @@ fn nothing_is_lost_or_doubled_whatever_happens() {
     let seeds = number("SIM_SEEDS").unwrap_or(60);
     let spread = (0..seeds).map(|n| n * 7_919 + 13);
     let mut commands = 0;
-    let (mut crashes, mut cuts, mut carried) = (0, 0, 0);
+    let (mut crashes, mut cuts, mut carried, mut fights) = (0, 0, 0, 0);
     for seed in KEPT.iter().copied().chain(spread) {
         let outcome = run(seed);
         commands += outcome.commands;
         crashes += outcome.crashes;
         cuts += outcome.cuts;
         carried += outcome.carried;
+        fights += outcome.fights;
     }
     assert!(commands > seeds * 100 && crashes > 0 && cuts > 0, "{commands} {crashes} {cuts}");
     assert!(carried > 0, "no command ever waited behind a stair");
-    println!("{seeds} seeds, {commands} commands, {crashes} crashes, {cuts} cuts, {carried} carried");
+    assert!(fights > 0, "nobody ever went through a gate");
+    println!(
+        "{seeds} seeds, {commands} commands, {crashes} crashes, {cuts} cuts, {carried} carried, {fights} fights"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use undercroft::game::catalog::Note;
 use undercroft::game::player::new_sheet;
 use undercroft::game::state::{
     Audience, Departure, DepartureKey, Destination, Event, Happening, Input, STORE, Sheet, Subject,
-    ZoneState,
+    ZoneKind, ZoneState,
 };
 use undercroft::model::limits::{COMMAND_QUEUE_MAX, NO_ACTOR};
 use undercroft::model::{CharacterId, Command};
@@ -28,6 +28,8 @@ pub struct Reference {
     under_way: Vec<DepartureKey>,
     /// Commands that travelled with their character.
     pub carried: u64,
+    /// Arrivals in arenas.
+    pub fights: u64,
 }
 
 /// What waits for a character's turn.
@@ -88,6 +90,7 @@ impl Reference {
                     if is_known || tick.queues.contains_key(&character) {
                         continue;
                     }
+                    self.fights += u64::from(state.kind == ZoneKind::Arena);
                     let before = self.arrived.insert(*key, sheet.clone());
                     assert_eq!(before, None, "seed {}: {key:?} arrives twice", self.seed);
                     let mut waiting = sheet.queue.clone();
@@ -217,4 +220,3 @@ fn notes_about(character: CharacterId, body: u16, events: &[Event]) -> Vec<u8> {
     };
     events.iter().filter_map(about).collect()
 }
-

@@ -78,8 +78,10 @@ impl Server {
 
     /// The zone as the generator makes it.
     pub fn fresh(&self, id: ZoneId) -> ZoneState {
-        let depth = u8::try_from(id.0).unwrap();
-        generate(&ZoneSpec::floor(id, self.world_seed, depth, 64, 48))
+        generate(&match u8::try_from(id.0) {
+            Ok(depth) => ZoneSpec::floor(id, self.world_seed, depth, 64, 48),
+            Err(_) => ZoneSpec::arena(id, self.world_seed),
+        })
     }
 
     fn zone(&mut self, id: ZoneId) -> &mut Zone {

@@ -66,6 +66,8 @@ pub struct Outcome {
     pub cuts: u32,
     /// Commands that changed zones with their character.
     pub carried: u64,
+    /// Times that somebody went through the gate of an arena.
+    pub fights: u64,
 }
 
 const TICK: Duration = Duration::from_millis(50);
@@ -78,6 +80,7 @@ fn legend() -> Legend {
         hazard: has(flags::LAVA | flags::DEEP_WATER),
         stairs_down: Some(Terrain::StairsDown as u8),
         stairs_up: Some(Terrain::StairsUp as u8),
+        gate: Some(Terrain::ArenaGate as u8),
         bad_gas: [true, true, true, false],
     }
 }
@@ -350,7 +353,7 @@ impl World {
             let state = &zone.state().players[&character];
             assert_eq!(state.sheet.last_command, player.acknowledged, "seed {seed}");
             let cells = player.client.cells().unwrap();
-            let differ = (0..64 * 48).find(|&i| cells.cell(i) != state.memory.cell(i));
+            let differ = (0..zone.state().area()).find(|&i| cells.cell(i) != state.memory.cell(i));
             let differ = differ.map(|i| (i, cells.cell(i), state.memory.cell(i)));
             assert_eq!(
                 differ,
@@ -374,6 +377,7 @@ impl World {
             crashes: self.crashes,
             cuts: self.cuts,
             carried: reference.carried,
+            fights: reference.fights,
         }
     }
 }

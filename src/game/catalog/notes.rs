@@ -102,6 +102,8 @@ notes! {
     Descends: "{who} go|goes down to floor {n}.";
     Ascends: "{who} go|goes up to floor {n}.";
     StairsEnd: "the way beyond is sealed.";
+    EntersGate: "{who} step|steps through the gate of the arena.";
+    ArenaWelcome: "{who} stand|stands on the sand: here players fight each other, and lose nothing.";
     Arrives: "{who} arrive|arrives.";
     Leaves: "{who} leave|leaves.";
     GoesToRest: "{who} go|goes to rest.";
