@@ -118,8 +118,11 @@ impl Served {
     /// Lets bots join, measures the server for `seconds` while all of them play, and waits for
     /// their report.
     pub(super) fn measure(&self, load: &BotLoad) -> anyhow::Result<(Report, Window)> {
+        // The floor is made when the first player comes, and is no part of what a player costs.
+        bots::run(&self.bots(&BotLoad { count: 1, ..*load }, 1)?)?;
         let memory_before = self.process.memory_bytes()?;
-        let bots = self.spawn_bots(load)?;
+        let config = self.bots(load, load.seconds + SLACK.as_secs())?;
+        let bots = std::thread::spawn(move || bots::run(&config));
         self.wait_for_players(load.count, &bots)?;
         std::thread::sleep(SETTLING);
         let (before, cpu_before) = (self.scrape()?, self.process.cpu_seconds()?);
@@ -147,15 +150,15 @@ impl Served {
         Ok((report, window))
     }
 
-    fn spawn_bots(&self, load: &BotLoad) -> anyhow::Result<JoinHandle<anyhow::Result<Report>>> {
-        let config = bots::Config {
+    fn bots(&self, load: &BotLoad, seconds: u64) -> anyhow::Result<bots::Config> {
+        Ok(bots::Config {
             server: Server::parse(&self.web).context("reading the address of the server")?,
             count: load.count,
             carrier: match load.transport {
                 Transport::Websocket => Carrier::Websocket,
                 Transport::Quic => Carrier::Quic,
             },
-            seconds: load.seconds + SLACK.as_secs(),
+            seconds,
             commands_per_second: 10,
             joins_per_second: JOINS_PER_SECOND,
             behaviour: Behaviour::Walk,
@@ -163,8 +166,7 @@ impl Served {
             threads: 2,
             ledger: false,
             progress: false,
-        };
-        Ok(std::thread::spawn(move || bots::run(&config)))
+        })
     }
 
     fn wait_for_players<T>(&self, count: u32, bots: &JoinHandle<T>) -> anyhow::Result<()> {
@@ -204,7 +206,7 @@ pub(super) struct BotLoad {
 pub(super) struct Window {
     pub seconds: f64,
     pub cpu_seconds: f64,
-    /// More than before the bots came.
+    /// More than with a floor and no bots.
     pub memory_bytes: f64,
     before: Scrape,
     after: Scrape,
