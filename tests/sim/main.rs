@@ -27,6 +27,8 @@ fn faults(seed: u64) -> Faults {
         crash: bad(5, 60),
         cut: bad(2, 200),
         snapshot: 50,
+        stall: bad(11, 80),
+        tear: bad(13, 80),
     }
 }
 
@@ -51,6 +53,7 @@ fn nothing_is_lost_or_doubled_whatever_happens() {
     let spread = (0..seeds).map(|n| n * 7_919 + 13);
     let mut commands = 0;
     let (mut crashes, mut cuts, mut carried, mut fights) = (0, 0, 0, 0);
+    let (mut stalls, mut torn) = (0, 0);
     for seed in KEPT.iter().copied().chain(spread) {
         let outcome = run(seed);
         commands += outcome.commands;
@@ -58,19 +61,22 @@ fn nothing_is_lost_or_doubled_whatever_happens() {
         cuts += outcome.cuts;
         carried += outcome.carried;
         fights += outcome.fights;
+        stalls += outcome.stalls;
+        torn += outcome.torn;
     }
     assert!(commands > seeds * 100 && crashes > 0 && cuts > 0, "{commands} {crashes} {cuts}");
     assert!(carried > 0, "no command ever waited behind a stair");
+    assert!(stalls > 0 && torn > 0, "{stalls} stalls, {torn} torn");
     assert!(fights > 0, "nobody ever went through a gate");
     println!(
-        "{seeds} seeds, {commands} commands, {crashes} crashes, {cuts} cuts, {carried} carried, {fights} fights"
+        "{seeds} seeds, {commands} commands, {crashes} crashes, {cuts} cuts, {carried} carried, {fights} fights, {stalls} stalls, {torn} torn"
     );
 }
 
 #[test]
 fn in_fair_weather_everybody_plays_on() {
     let weather = Weather { loss: 0, duplicate: 0, delay_ms: 5 };
-    let faults = Faults { weather, crash: 0, cut: 0, snapshot: 20 };
+    let faults = Faults { weather, crash: 0, cut: 0, snapshot: 20, stall: 0, tear: 0 };
     let outcome = World::new(1, 6, faults).run(2_000);
     assert!(outcome.commands > 1_000, "{outcome:?}");
     assert_eq!((outcome.crashes, outcome.cuts), (0, 0));

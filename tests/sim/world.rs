@@ -27,6 +27,10 @@ pub struct Faults {
     pub crash: u32,
     pub cut: u32,
     pub snapshot: u32,
+    /// The journal takes nothing for a while.
+    pub stall: u32,
+    /// Chance in a hundred that a crash breaks the newest snapshots.
+    pub tear: u32,
 }
 
 /// The reference model of one player: every command it gave, by number.
@@ -52,8 +56,11 @@ pub struct World {
     players: Vec<Player>,
     next_connection: u64,
     legend: Legend,
+    stalled_until: Duration,
     pub crashes: u32,
     pub cuts: u32,
+    pub stalls: u32,
+    pub torn: u32,
 }
 
 /// What a run came to; equal for equal seeds.
@@ -64,6 +71,9 @@ pub struct Outcome {
     pub zones: usize,
     pub crashes: u32,
     pub cuts: u32,
+    pub stalls: u32,
+    /// Crashes that broke snapshots.
+    pub torn: u32,
     /// Commands that changed zones with their character.
     pub carried: u64,
     /// Times that somebody went through the gate of an arena.
@@ -117,8 +127,11 @@ impl World {
             players: players.collect(),
             next_connection: 0,
             legend: legend(),
+            stalled_until: Duration::ZERO,
             crashes: 0,
             cuts: 0,
+            stalls: 0,
+            torn: 0,
         }
     }
 
@@ -130,6 +143,7 @@ impl World {
         self.network.weather = Weather { loss: 0, duplicate: 0, delay_ms: 1 };
         self.faults.crash = 0;
         self.faults.cut = 0;
+        self.faults.stall = 0;
         let mut calm = 0;
         while calm < 400 || !self.is_settled() {
             self.tick(false);
@@ -159,8 +173,15 @@ impl World {
             self.tick_clients(active && self.now.as_millis().is_multiple_of(100));
         }
         let crash = self.rng.below(10_000) < self.faults.crash;
-        // A crash comes before the tick, between appending and writing, or after.
-        let when = self.rng.below(3);
+        // A crash comes before the tick, between appending and writing, between writing and
+        // sending, or after.
+        let when = self.rng.below(4);
+        if self.rng.below(10_000) < self.faults.stall {
+            let ms = 50 + self.rng.below(3_000);
+            self.stalled_until = self.now + Duration::from_millis(ms.into());
+            self.stalls += 1;
+        }
+        let stalled = self.now < self.stalled_until;
         match &mut self.server {
             None if self.now >= self.restart_at => self.restart(),
             None => {}
@@ -171,10 +192,16 @@ impl World {
                 if crash && when == 1 {
                     return self.crash();
                 }
-                server.commit(self.now);
-                if self.rng.below(10_000) < self.faults.snapshot {
-                    server.snapshot();
+                if !stalled {
+                    server.write();
+                    if crash && when == 2 {
+                        return self.crash();
+                    }
+                    if self.rng.below(10_000) < self.faults.snapshot {
+                        server.snapshot();
+                    }
                 }
+                server.release(self.now);
                 self.send_outgoing();
                 if crash {
                     self.crash();
@@ -196,7 +223,11 @@ impl World {
                 player.client.handle_closed(self.now, None);
             }
         }
-        let disk = server.disk;
+        let mut disk = server.disk;
+        if self.rng.chance(self.faults.tear) {
+            disk.tear(self.rng.chance(50));
+            self.torn += 1;
+        }
         self.restart_at = self.now + Duration::from_millis(u64::from(self.rng.below(2_000)));
         self.crashed_disk = Some(disk);
     }
@@ -376,6 +407,8 @@ impl World {
             zones: server.zones.len(),
             crashes: self.crashes,
             cuts: self.cuts,
+            stalls: self.stalls,
+            torn: self.torn,
             carried: reference.carried,
             fights: reference.fights,
         }
