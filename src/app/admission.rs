@@ -12,6 +12,7 @@ use super::world::{World, random};
 use crate::game::player::new_sheet;
 use crate::game::state::Sheet;
 use crate::gateway::{Admission, ConnectionId, Located};
+use crate::model::limits::ADMISSION_REQUESTS_MAX;
 use crate::model::{AccountId, CharacterId, SessionId};
 use crate::protocol::CloseReason;
 use crate::services::{Claims, Kind, SessionClaims, Tokens};
@@ -38,13 +39,15 @@ impl Admitter {
     /// The admitter and its thread's end.
     #[must_use]
     pub fn new() -> (Self, Receiver<Request>) {
-        let (requests, inbox) = crossbeam_channel::unbounded();
+        let (requests, inbox) = crossbeam_channel::bounded(ADMISSION_REQUESTS_MAX);
         (Self { requests }, inbox)
     }
 
-    pub fn ask(&self, request: Request) {
-        // The thread ends after the gateway.
-        let _ = self.requests.send(request);
+    /// Asks, without ever waiting; false if too many ask already.
+    #[must_use]
+    pub fn ask(&self, request: Request) -> bool {
+        // The thread ends after the gateway: it cannot be gone.
+        self.requests.try_send(request).is_ok()
     }
 }
 

@@ -190,7 +190,7 @@ impl Thread {
                 commanded.ticks.extend(commanded.next.take().map(|at| (tick, at)));
                 // A zone that falls asleep is quick to load again.
                 if tick.0.is_multiple_of(self.parts.snapshot_ticks) || zone.is_asleep() {
-                    self.parts.loader.save_snapshot(zone.state().clone());
+                    self.parts.loader.save_snapshot(zone.state());
                 }
             }
             self.hand_on(id);
@@ -308,7 +308,7 @@ impl Thread {
             }
         }
         for zone in self.zones.values().filter(|z| !z.is_asleep()) {
-            self.parts.loader.save_snapshot(zone.state().clone());
+            self.parts.loader.save_snapshot(zone.state());
         }
     }
 }
