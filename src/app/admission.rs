@@ -12,9 +12,10 @@ use super::world::{World, random};
 use crate::game::player::new_sheet;
 use crate::game::state::Sheet;
 use crate::gateway::{Admission, ConnectionId, Located};
+use crate::model::limits::ADMISSION_REQUESTS_MAX;
 use crate::model::{AccountId, CharacterId, SessionId};
 use crate::protocol::CloseReason;
-use crate::services::{Claims, Kind, Tokens};
+use crate::services::{Claims, Kind, SessionClaims, Tokens};
 use crate::store::{Store, StoreError};
 
 /// How long a session may be resumed after it was last taken up.
@@ -25,6 +26,7 @@ const SESSION_SECONDS: u64 = 7 * 24 * 3_600;
 pub enum Request {
     Admit { connection: ConnectionId, token: String, resume: String, character: CharacterId },
     Locate { connection: ConnectionId, character: CharacterId },
+    End { connection: ConnectionId, character: CharacterId, session: SessionId },
 }
 
 /// Asks the admission thread; answers reach the gateway as events.
@@ -37,13 +39,15 @@ impl Admitter {
     /// The admitter and its thread's end.
     #[must_use]
     pub fn new() -> (Self, Receiver<Request>) {
-        let (requests, inbox) = crossbeam_channel::unbounded();
+        let (requests, inbox) = crossbeam_channel::bounded(ADMISSION_REQUESTS_MAX);
         (Self { requests }, inbox)
     }
 
-    pub fn ask(&self, request: Request) {
-        // The thread ends after the gateway.
-        let _ = self.requests.send(request);
+    /// Asks, without ever waiting; false if too many ask already.
+    #[must_use]
+    pub fn ask(&self, request: Request) -> bool {
+        // The thread ends after the gateway: it cannot be gone.
+        self.requests.try_send(request).is_ok()
     }
 }
 
@@ -72,6 +76,12 @@ pub fn spawn(
                     Ok(located) => Event::Located(connection, character, located),
                     Err(reason) => Event::Admission(connection, Err(reason)),
                 },
+                Request::End { connection, character, session } => {
+                    let ended = parts.store.end_session(character, session);
+                    let reason =
+                        ended.map_or_else(|error| internal(&error), |()| CloseReason::Goodbye);
+                    Event::Admission(connection, Err(reason))
+                }
             };
             if gateway.send(event).is_err() {
                 return;
@@ -93,9 +103,12 @@ impl Parts {
             let account = self.tokens.verify_access(now, token).map_err(refused)?;
             let character = self.choose(account, character)?;
             let session = random().map_err(|_| CloseReason::Internal)?;
-            (account, SessionId(u64::from_le_bytes(session)), character)
+            let session = SessionId(u64::from_le_bytes(session).max(1));
+            self.store.begin_session(character, session).map_err(|error| internal(&error))?;
+            (account, session, character)
         } else {
             let claims = self.tokens.verify_session(now, resume).map_err(refused)?;
+            self.check_current(&claims)?;
             (claims.account, claims.session, claims.character)
         };
         let located = self.locate(character)?;
@@ -106,6 +119,16 @@ impl Parts {
             kind: Kind::Session { session, character },
         });
         Ok(Admission { session, character, resume, located })
+    }
+
+    /// Whether the session is still the character's: neither ended nor replaced.
+    fn check_current(&self, claims: &SessionClaims) -> Result<(), CloseReason> {
+        let current = self.store.session(claims.character).map_err(|error| internal(&error))?;
+        match current {
+            Some(session) if session == claims.session => Ok(()),
+            Some(_) => Err(CloseReason::Superseded),
+            None => Err(CloseReason::Unauthenticated),
+        }
     }
 
     /// The character asked for, if it is the account's; the account's first for 0.

@@ -187,16 +187,26 @@ impl Thread {
                 Output::Close { connection, reason } => self.close(connection, reason),
                 Output::Admit { connection, token, resume, character } => {
                     let request = Request::Admit { connection, token, resume, character };
-                    self.parts.admitter.ask(request);
+                    self.ask(connection, request);
+                }
+                Output::End { connection, character, session } => {
+                    self.ask(connection, Request::End { connection, character, session });
                 }
                 Output::Locate { connection, character } => {
-                    self.parts.admitter.ask(Request::Locate { connection, character });
+                    self.ask(connection, Request::Locate { connection, character });
                 }
                 Output::ToZone { zone, messages } => {
                     let gateway: GatewayId = self.parts.config.id;
                     self.parts.threads.send(zone, Message::Gateway { gateway, zone, messages });
                 }
             }
+        }
+    }
+
+    /// Asks the admission thread; if as many ask as may, the connection has to come back later.
+    fn ask(&mut self, id: ConnectionId, request: Request) {
+        if !self.parts.admitter.ask(request) {
+            self.gateway.handle_admission(id, Err(CloseReason::Full));
         }
     }
 
@@ -253,6 +263,11 @@ impl Thread {
             }
             let label = [transport.label()];
             metrics.network_latency.with_label_values(&label).observe(round_trip.as_secs_f64());
+        }
+        let label = [Transport::WebSocket.label()];
+        let latency = metrics.network_latency.with_label_values(&label);
+        for round_trip in self.parts.websockets.round_trips() {
+            latency.observe(round_trip.as_secs_f64());
         }
         for (transport, mut count) in Transport::ALL.iter().zip(count) {
             if *transport == Transport::WebSocket {

@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::directory::Directory;
 use super::loader::Loader;
 use super::registrar::Registrar;
-use crate::game::state::{Departure, DepartureKey, Destination};
+use crate::game::state::{Departure, DepartureKey, Destination, STORE};
 use crate::journal::{self, Requests};
 use crate::model::{GatewayId, Tick, ZoneId};
 use crate::protocol::bus::ToZone;
@@ -190,7 +190,7 @@ impl Thread {
                 commanded.ticks.extend(commanded.next.take().map(|at| (tick, at)));
                 // A zone that falls asleep is quick to load again.
                 if tick.0.is_multiple_of(self.parts.snapshot_ticks) || zone.is_asleep() {
-                    self.parts.loader.save_snapshot(zone.state().clone());
+                    self.parts.loader.save_snapshot(zone.state());
                 }
             }
             self.hand_on(id);
@@ -289,7 +289,7 @@ impl Thread {
                 zone::Output::Depart(departure) => self.parts.registrar.depart(departure),
                 zone::Output::Confirm { key, character } => {
                     self.parts.directory.place(character, id);
-                    if key.zone != ZoneId(0) {
+                    if key.zone != STORE {
                         self.parts.threads.send(key.zone, Message::Confirmed(key));
                     }
                 }
@@ -308,7 +308,7 @@ impl Thread {
             }
         }
         for zone in self.zones.values().filter(|z| !z.is_asleep()) {
-            self.parts.loader.save_snapshot(zone.state().clone());
+            self.parts.loader.save_snapshot(zone.state());
         }
     }
 }

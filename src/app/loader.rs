@@ -11,6 +11,7 @@ use super::world::World;
 use crate::game::generate::generate;
 use crate::game::state::ZoneState;
 use crate::journal::{self, Keep, ReadError, Reader, Requests, Snapshot};
+use crate::model::limits::SNAPSHOTS_WAITING_MAX;
 use crate::model::{Tick, ZoneId};
 use crate::sim;
 use crate::zone::{Entry, ReplayError, Replayer, Zone, encode_snapshot};
@@ -57,9 +58,14 @@ impl Loader {
         let _ = self.requests.send(Request::Load(zone));
     }
 
-    /// Encodes and saves a snapshot, and forgets what is too old.
-    pub fn save_snapshot(&self, state: ZoneState) {
-        let _ = self.requests.send(Request::Save(Box::new(state)));
+    /// Encodes and saves a snapshot, and forgets what is too old. If many wait already, this one is
+    /// left out: the journal has what it would have had.
+    pub fn save_snapshot(&self, state: &ZoneState) {
+        if self.requests.len() >= SNAPSHOTS_WAITING_MAX {
+            log::debug!(zone = state.zone.0; "a snapshot is left out: too many wait");
+            return;
+        }
+        let _ = self.requests.send(Request::Save(Box::new(state.clone())));
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Config, in_line};
 use crate::disk::DataFolder;
+use crate::game::catalog::arenas;
 use crate::game::generate::ZoneSpec;
 use crate::game::state::ZoneKind;
 use crate::model::ZoneId;
@@ -92,7 +93,7 @@ impl World {
         self.seed.parse().unwrap_or(0)
     }
 
-    /// How the generator makes a zone: floors by their depth, arenas behind them.
+    /// How the generator makes a zone: floors by their depth; what is none is an arena.
     #[must_use]
     pub fn spec(&self, id: ZoneId) -> ZoneSpec {
         let mut spec = match u8::try_from(id.0) {
@@ -103,14 +104,16 @@ impl World {
             }
             _ => ZoneSpec::arena(id, self.seed()),
         };
-        spec.monsters = self.monsters.or(spec.monsters);
+        if spec.kind != ZoneKind::Arena {
+            spec.monsters = self.monsters.or(spec.monsters);
+        }
         spec
     }
 
     /// What players call a zone.
     #[must_use]
     pub fn zone_name(&self, id: ZoneId) -> String {
-        if id.0 <= FLOORS { format!("Floor {id}") } else { format!("Arena {}", id.0 - FLOORS) }
+        arenas::of_zone(id).map_or_else(|| format!("Floor {id}"), |arena| arena.name.to_owned())
     }
 }
 

@@ -113,6 +113,7 @@ impl ContentTables {
             }),
             stairs_down: glyph('>'),
             stairs_up: glyph('<'),
+            gate: glyph('∩'),
             bad_gas,
         }
     }

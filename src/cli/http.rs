@@ -25,7 +25,7 @@ pub struct Server {
 pub struct Login {
     pub name: String,
     pub token: String,
-    /// The first character that is alive, or 0: the account's first.
+    /// Its newest character.
     pub character: CharacterId,
 }
 
@@ -86,8 +86,7 @@ impl Server {
         let token = text("token").with_context(|| format!("{path} gave no token"))?;
         let name = text("name").unwrap_or_default();
         let characters = answer["characters"].as_array().cloned().unwrap_or_default();
-        let alive = characters.iter().find(|c| c["alive"].as_bool().unwrap_or(true)).cloned();
-        let character = match alive {
+        let character = match characters.first().cloned() {
             Some(character) => character,
             None => {
                 // Names of guests are for accounts only.

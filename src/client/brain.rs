@@ -45,6 +45,8 @@ pub struct Brain {
 const ITEM_STEPS_MAX: u32 = 16;
 const CHASE_STEPS_MAX: u16 = 6;
 const STAY_SECONDS: u32 = 40;
+/// How often a way on is one into an arena or out of it.
+const GATE_ONE_IN: u32 = 4;
 const CHAT_ONE_IN: u32 = 900;
 const LINES: [&str; 6] = [
     "anyone near the stairs?",
@@ -188,6 +190,8 @@ impl Brain {
         let friend = self.follows.and_then(|(id, _)| {
             known.players().find(|a| a.id == id && a.pos.chebyshev(here) > 2).map(|a| a.pos)
         });
+        let gate_wanted = now >= self.descend_at && self.draws.one_in(GATE_ONE_IN);
+        let gate = known.legend.gate.filter(|_| gate_wanted);
         let stairs = known.legend.stairs_down.filter(|_| now >= self.descend_at);
         let finder = &mut self.finder;
         let left = &self.left_lying;
@@ -195,6 +199,7 @@ impl Brain {
             .and_then(|pos| finder.to(known, pos))
             .or_else(|| finder.to_item(known, ITEM_STEPS_MAX, |pos| !left.contains(&pos)))
             .or_else(|| friend.and_then(|pos| finder.to(known, pos)))
+            .or_else(|| gate.and_then(|terrain| finder.to_terrain(known, terrain)))
             .or_else(|| stairs.and_then(|terrain| finder.to_terrain(known, terrain)))
             .or_else(|| finder.to_frontier(known))
             .or_else(|| finder.to_terrain(known, known.legend.stairs_down?));

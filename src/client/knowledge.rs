@@ -16,6 +16,8 @@ pub struct Legend {
     pub hazard: Vec<bool>,
     pub stairs_down: Option<u8>,
     pub stairs_up: Option<u8>,
+    /// Gates lead into arenas and out of them.
+    pub gate: Option<u8>,
     /// By kind of gas: does harm to whoever breathes it.
     pub bad_gas: [bool; 4],
 }

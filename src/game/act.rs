@@ -2,13 +2,14 @@
 
 use super::catalog::items::{Category, special};
 use super::catalog::terrain::flags;
-use super::catalog::{Effect, Kind, Note, Terrain};
+use super::catalog::{Effect, Kind, Note, Terrain, arenas};
 use super::items::{self, Outcome};
+use super::player::arena_side;
 use super::rng::Rng;
 use super::state::{Arrive, Audience, Death, Destination, Event, Happening, Subject, ZoneKind};
 use super::turn::{Turn, purpose};
 use crate::model::limits::{CHAT_BYTES_MAX, FLOORS};
-use crate::model::{Command, Direction, ZoneId};
+use crate::model::{CharacterId, Command, Direction, ZoneId};
 
 /// Ticks of a standard turn, and of a step on tiptoe.
 const TURN: u32 = 2;
@@ -70,7 +71,7 @@ impl Turn<'_> {
             return true;
         }
         let Command::Sneak { on } = *command else { return false };
-        let Some(slot) = slot else { return true };
+        let Some(slot) = slot else { return false };
         let Some(player) = self.state.player_mut(slot) else { return true };
         if player.sneaking != on {
             player.sneaking = on;
@@ -136,7 +137,10 @@ impl Turn<'_> {
         } else {
             direction
         };
-        let Some(to) = self.state.neighbour(from, direction) else { return Outcome::Refused };
+        let Some(to) = self.state.neighbour(from, direction) else {
+            self.tell(slot, Note::WallInTheWay, None, 0);
+            return Outcome::Refused;
+        };
         if let Some(other) = self.state.actor_at(to) {
             if !self.state.can_reach(from, direction) {
                 self.tell(slot, Note::Blocked, None, 0);
@@ -269,11 +273,8 @@ impl Turn<'_> {
             self.tell(slot, Note::HeldFast, None, 0);
             return Outcome::Refused;
         }
-        if self.state.kind == ZoneKind::Arena {
-            let to = Destination::Zone { zone: ZoneId(1), arrive: Arrive::Up };
-            self.report(slot, Note::Leaves, Subject::Nobody, 0);
-            self.depart(character, to, None);
-            return Outcome::Refused;
+        if self.state.terrain[cell as usize] == Terrain::ArenaGate {
+            return self.go_through(slot, character);
         }
         let zone = self.state.zone.0;
         if !down && zone <= 1 {
@@ -293,14 +294,25 @@ impl Turn<'_> {
         Outcome::Refused
     }
 
+    /// Through the gate of an arena: into it, or back to the floor one came from.
+    fn go_through(&mut self, slot: u16, character: CharacterId) -> Outcome {
+        let home = self.state.player(slot).map_or(ZoneId(1), |player| player.sheet.home);
+        let to = if self.state.kind == ZoneKind::Arena {
+            Destination::Zone { zone: home, arrive: Arrive::Gate }
+        } else if let Some(arena) = arenas::behind(self.state.depth) {
+            Destination::Zone { zone: arena.zone, arrive: arena_side(character) }
+        } else {
+            self.tell(slot, Note::StairsEnd, None, 0);
+            return Outcome::Refused;
+        };
+        self.report(slot, Note::EntersGate, Subject::Nobody, 0);
+        self.depart(character, to, None);
+        Outcome::Refused
+    }
+
     /// Whether the stairs in a cell lead down; `None` if there are none.
     fn stairs_at(&self, cell: u32) -> Option<bool> {
-        let state = &*self.state;
-        if state.kind == ZoneKind::Arena {
-            return (cell == state.cell(state.up) || cell == state.cell(state.down))
-                .then_some(false);
-        }
-        let terrain = state.terrain[cell as usize];
+        let terrain = self.state.terrain[cell as usize];
         terrain.has(flags::STAIRS).then_some(terrain == Terrain::StairsDown)
     }
 

@@ -40,7 +40,9 @@ pub fn derive(state: &mut ZoneState) {
 pub(super) fn refresh_cell(state: &mut ZoneState, cell: u32) {
     let opaque = state.derived.opaque[cell as usize];
     fill_planes(state, cell);
-    state.derived.opacity_changed |= opaque != state.derived.opaque[cell as usize];
+    if opaque != state.derived.opaque[cell as usize] {
+        state.derived.opacity_changes.push(cell);
+    }
     let breathes = state.terrain_has(cell, flags::METHANE_SOURCE);
     let vents = &mut state.derived.vents;
     match (vents.binary_search(&cell), breathes) {

@@ -3,6 +3,7 @@
 use super::catalog::items::{Category, Kind};
 use super::catalog::monsters::{MONSTERS, Monster, flags as is};
 use super::catalog::terrain::flags;
+use super::catalog::{Terrain, arenas};
 use super::derive;
 use super::dungeon::{self, FloorPlan, FloorSpec};
 use super::item::Item;
@@ -11,7 +12,7 @@ use super::rng::{Rng, mix};
 use super::state::{GASES, Mode, VaultState, ZoneKind, ZoneState};
 use super::turn::Turn;
 use crate::model::limits::{ACTORS_MAX, FLOORS};
-use crate::model::{Tick, ZoneId};
+use crate::model::{Direction, Pos, Tick, ZoneId};
 
 /// What to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,7 @@ pub fn generate(spec: &ZoneSpec) -> ZoneState {
         ZoneKind::Hall => dungeon::hall(spec.width, spec.height),
     };
     let mut state = bare(spec, seed, &plan);
+    open_gates(&mut state);
     derive::derive(&mut state);
     let mut rng = Rng::new(seed, 0, 0x6f70_756c_6174_6521);
     let mut turn = Turn { state: &mut state, events: &mut Vec::new() };
@@ -85,7 +87,7 @@ pub fn generate(spec: &ZoneSpec) -> ZoneState {
 
 fn bare(spec: &ZoneSpec, seed: u64, plan: &FloorPlan) -> ZoneState {
     let area = plan.terrain.len();
-    let cell = |pos: crate::model::Pos| pos.index(plan.width) as u32;
+    let cell = |pos: Pos| pos.index(plan.width) as u32;
     let vaults = plan.vaults.iter().map(|vault| VaultState {
         door: cell(vault.door),
         key: cell(vault.key),
@@ -117,6 +119,32 @@ fn bare(spec: &ZoneSpec, seed: u64, plan: &FloorPlan) -> ZoneState {
         remembered: Vec::new(),
         maps: Default::default(),
         derived: Default::default(),
+    }
+}
+
+/// The gate of a floor stands so far from its stairs up, in king's moves.
+const GATE_GAP: (u16, u16) = (3, 24);
+
+/// Makes the gates between floors and arenas: both entries of an arena, and a cell near the stairs
+/// up of a floor that has one, with open ground all around.
+fn open_gates(state: &mut ZoneState) {
+    let gates = match state.kind {
+        ZoneKind::Arena => vec![state.up, state.down],
+        ZoneKind::Floor if arenas::behind(state.depth).is_some() => {
+            let is_plain = |pos: Pos| state.terrain[pos.index(state.width)] == Terrain::Floor;
+            let is_open = |pos: &Pos| {
+                let step = |d: &Direction| pos.step(*d, state.width, state.height);
+                is_plain(*pos) && Direction::ALL.iter().all(|d| step(d).is_some_and(is_plain))
+            };
+            let gap = |pos: &Pos| pos.chebyshev(state.up);
+            let cells = (0..state.area()).map(|cell| Pos::from_index(cell, state.width));
+            let near = cells.filter(|pos| (GATE_GAP.0..=GATE_GAP.1).contains(&gap(pos)));
+            near.filter(is_open).min_by_key(|pos| (gap(pos), *pos)).into_iter().collect()
+        }
+        ZoneKind::Floor | ZoneKind::Hall => Vec::new(),
+    };
+    for gate in gates {
+        state.terrain[gate.index(state.width)] = Terrain::ArenaGate;
     }
 }
 

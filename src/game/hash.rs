@@ -38,7 +38,7 @@ pub fn hash(state: &ZoneState) -> u64 {
     h.value(&(&state.zone, &state.items, &state.departures, &state.arrivals));
     h.value(&(&state.ledger, &state.noises, &state.vaults));
     for (character, player) in &state.players {
-        h.value(&(character, &player.sheet, player.slot, &player.queue, player.connected));
+        h.value(&(character, &player.sheet, player.slot, player.connected));
         h.value(&(player.guarded_until, player.sneaking, player.respawn_at, &player.death));
         h.value(&(player.fought_at, player.rested_at, player.memory.sum()));
     }

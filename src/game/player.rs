@@ -1,17 +1,17 @@
 //! Characters: how they come and go, grow, die and wake up again.
 
 use super::catalog::items::{Category, Kind};
-use super::catalog::{Effect, Flash, Note};
+use super::catalog::{Effect, Flash, Note, Terrain};
 use super::item::Item;
 use super::items;
 use super::ledger::Holdings;
 use super::state::{
-    Actor, Arrive, Audience, Death, Departure, DepartureKey, Destination, EFFECTS, Player, Sheet,
-    Subject, ZoneKind, ZoneState,
+    Actor, Arrive, Audience, Death, Departure, DepartureKey, Destination, EFFECTS, Player, STORE,
+    Sheet, Subject, ZoneKind, ZoneState,
 };
 use super::turn::{Turn, purpose};
 use crate::model::limits::{NO_ACTOR, TICKS_PER_SECOND_DEFAULT};
-use crate::model::{CellMap, CharacterId, Tick, ZoneId};
+use crate::model::{CellMap, CharacterId, Pos, Tick, ZoneId};
 
 /// Ticks that a character stays, guarded, when its connection is away.
 pub const GRACE_TICKS: u64 = 1_200;
@@ -64,6 +64,7 @@ pub fn new_sheet(character: CharacterId, name: &str, _world_seed: u64) -> Sheet 
         deaths: 0,
         deepest: 1,
         home: ZoneId(1),
+        queue: Default::default(),
     };
     (sheet.items, sheet.weapon, sheet.armor) = items::starting_kit();
     sheet
@@ -108,7 +109,14 @@ impl ZoneState {
         self.cell(match at {
             Arrive::Up => self.up,
             Arrive::Down => self.down,
+            Arrive::Gate => self.gate().unwrap_or(self.up),
         })
+    }
+
+    /// Where the gate of an arena stands.
+    fn gate(&self) -> Option<Pos> {
+        let at = self.terrain.iter().position(|&terrain| terrain == Terrain::ArenaGate)?;
+        Some(Pos::from_index(at, self.width))
     }
 
     /// The actor slots of the players that have a body here, in the order of their characters.
@@ -134,15 +142,18 @@ impl Turn<'_> {
         self.state.ledger.gold_in += held.gold;
         let mut sheet = sheet;
         items::start_clocks(&mut sheet, tick.0);
-        sheet.home = self.state.zone;
-        let deeper = self.state.kind == ZoneKind::Floor && self.state.depth > sheet.deepest;
-        sheet.deepest = sheet.deepest.max(self.state.depth);
+        // Who rests in an arena wakes up on the floor it came from.
+        let in_arena = self.state.kind == ZoneKind::Arena;
+        let deeper = !in_arena && self.state.depth > sheet.deepest;
+        if !in_arena {
+            sheet.home = self.state.zone;
+            sheet.deepest = sheet.deepest.max(self.state.depth);
+        }
         let character = sheet.character;
         let memory = self.recall(character);
         let player = Player {
             sheet,
             slot: NO_ACTOR,
-            queue: Default::default(),
             connected: false,
             guarded_until: Tick(tick.0 + GRACE_TICKS),
             sneaking: false,
@@ -159,7 +170,24 @@ impl Turn<'_> {
         };
         self.report(slot, Note::Arrives, Subject::Nobody, 0);
         let depth = i32::from(self.state.depth);
-        self.tell(slot, if deeper { Note::DeepestYet } else { Note::Welcome }, None, depth);
+        let welcome = match (in_arena, deeper) {
+            (true, _) => Note::ArenaWelcome,
+            (false, true) => Note::DeepestYet,
+            (false, false) => Note::Welcome,
+        };
+        self.tell(slot, welcome, None, depth);
+        // What was meant before a rest was meant for another place and time.
+        if key.zone == STORE {
+            self.forget_queue(slot);
+        }
+    }
+
+    /// Refuses the commands that wait for a turn that will not come.
+    fn forget_queue(&mut self, slot: u16) {
+        let Some(player) = self.state.player_mut(slot) else { return };
+        if !std::mem::take(&mut player.sheet.queue).is_empty() {
+            self.tell(slot, Note::Forgotten, None, 0);
+        }
     }
 
     /// Keeps what a character has seen for when it comes back, as far as there is room.
@@ -341,12 +369,12 @@ impl Turn<'_> {
         let cell = self.state.actor(slot).cell;
         let (tick, depth, kind) = (self.state.tick, self.state.depth, self.state.kind);
         self.free_servants(slot);
+        self.forget_queue(slot);
         let Some(player) = self.state.players.get_mut(&character) else { return };
         let sheet = &mut player.sheet;
         player.death = Some(Death { cause, level: sheet.level, depth, gold: sheet.gold });
         player.respawn_at = Tick(tick.0 + RESPAWN_TICKS);
         player.slot = NO_ACTOR;
-        player.queue.clear();
         player.sneaking = false;
         sheet.effects = [0; EFFECTS];
         let mut belongings = Vec::new();
@@ -378,8 +406,7 @@ impl Turn<'_> {
         let death = player.death.take();
         if self.state.kind == ZoneKind::Arena {
             player.sheet.hp = player.sheet.hp_max;
-            let at = if character.0.is_multiple_of(2) { Arrive::Up } else { Arrive::Down };
-            match self.embody(character, at) {
+            match self.embody(character, arena_side(character)) {
                 Some(slot) => self.report(slot, Note::Respawns, Subject::Nobody, 0),
                 None => self.depart(character, Destination::Store, None),
             }
@@ -396,6 +423,11 @@ impl Turn<'_> {
         kit.iter().for_each(|item| self.state.ledger.make(item));
         self.depart(character, to, death);
     }
+}
+
+/// The entry of an arena at which a character appears.
+pub(super) fn arena_side(character: CharacterId) -> Arrive {
+    if character.0.is_multiple_of(2) { Arrive::Up } else { Arrive::Down }
 }
 
 /// Raises a character by a level if it has the experience.

@@ -162,8 +162,8 @@ pub struct Derived {
     pub vacant: std::collections::BTreeSet<u16>,
     /// Actors whose health has run out in this tick.
     pub dying: Vec<Dying>,
-    /// Whether sight may end elsewhere than in the tick before.
-    pub opacity_changed: bool,
+    /// Cells that sight passes now and did not in the tick before, or the other way round.
+    pub opacity_changes: Vec<u32>,
     /// Cells that players were shown by magic in this tick.
     pub revealed: Vec<(CharacterId, u32)>,
     /// Living monsters.
@@ -264,6 +264,8 @@ pub struct Sheet {
     pub deepest: u8,
     /// The zone it wakes up in.
     pub home: ZoneId,
+    /// Commands acknowledged whose turn has not come: they go where the character goes.
+    pub queue: VecDeque<Command>,
 }
 
 /// A character present in the zone.
@@ -272,8 +274,6 @@ pub struct Player {
     pub sheet: Sheet,
     /// Its actor's slot; while it waits to respawn, `NO_ACTOR`.
     pub slot: u16,
-    /// Commands whose turn has not come.
-    pub queue: VecDeque<Command>,
     pub connected: bool,
     /// While not connected: the tick at which the character goes to rest.
     pub guarded_until: Tick,
@@ -289,6 +289,9 @@ pub struct Player {
     pub memory: CellMap,
 }
 
+/// The zone that arrivals from the store name as theirs.
+pub const STORE: ZoneId = ZoneId(0);
+
 /// Names one departure for ever: the zone and tick it left at, and who.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DepartureKey {
@@ -300,7 +303,7 @@ pub struct DepartureKey {
 /// Where a character goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Destination {
-    /// Another zone, by its `up` or `down` stairs.
+    /// Another zone, by its stairs or its gate.
     Zone { zone: ZoneId, arrive: Arrive },
     /// To rest: into the store.
     Store,
@@ -311,6 +314,8 @@ pub enum Destination {
 pub enum Arrive {
     Up,
     Down,
+    /// At the gate of an arena.
+    Gate,
 }
 
 /// A character that has left the floor and not yet arrived.
@@ -347,6 +352,7 @@ pub struct Ledger {
 
 /// What enters a zone at a tick, in this order; together with the state it decides the next state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "arrivals are few and gone at once")]
 pub enum Input {
     /// A character comes in. Taken once per key.
     Arrive {

@@ -14,6 +14,8 @@ pub(super) enum Phase {
     /// Hello is being checked.
     Admitting,
     Playing(Playing),
+    /// Bye was said and its session is being ended; nothing more is heard.
+    Leaving,
 }
 
 #[derive(Debug)]

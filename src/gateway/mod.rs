@@ -97,6 +97,12 @@ pub enum Output {
         resume: String,
         character: CharacterId,
     },
+    /// End a session for good; answered by [`Gateway::handle_admission`] with the reason to close.
+    End {
+        connection: ConnectionId,
+        character: CharacterId,
+        session: SessionId,
+    },
     /// Find a character; answered by [`Gateway::handle_located`].
     Locate {
         connection: ConnectionId,
@@ -220,6 +226,7 @@ impl Gateway {
     fn handle_decoded(&mut self, now: Duration, id: ConnectionId, message: ClientMessage) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         match (message, &connection.phase) {
+            (_, Phase::Leaving) => {}
             (ClientMessage::Hello { version, .. }, _) if version != crate::protocol::VERSION => {
                 self.close(id, CloseReason::Version);
             }
@@ -242,17 +249,20 @@ impl Gateway {
             (ClientMessage::Ping { nonce }, _) => {
                 self.send(id, &ServerMessage::Pong { nonce });
             }
-            (ClientMessage::Bye, _) => {
+            (ClientMessage::Bye, Phase::Playing(p)) => {
+                let (character, session) = (p.character, connection.session);
                 self.detach(id, true);
-                self.close(id, CloseReason::Goodbye);
+                // Goodbye is said when it is true: no resume token works any more.
+                self.outputs.push_back(Output::End { connection: id, character, session });
             }
+            (ClientMessage::Bye, _) => self.close(id, CloseReason::Goodbye),
             (ClientMessage::Hello { .. } | ClientMessage::Input { .. }, _) => {
                 self.close(id, CloseReason::OutOfOrder);
             }
         }
     }
 
-    /// Answers [`Output::Admit`].
+    /// Answers [`Output::Admit`] and [`Output::End`].
     pub fn handle_admission(&mut self, id: ConnectionId, answer: Result<Admission, CloseReason>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let admission = match answer {
@@ -477,7 +487,7 @@ impl Gateway {
         }
         let message = ToZone::Detach { character: p.character, attach: p.attach, leave };
         self.to_zones.entry(p.zone).or_default().push(message);
-        connection.phase = Phase::New;
+        connection.phase = Phase::Leaving;
     }
 
     fn remove(&mut self, id: ConnectionId) {

@@ -53,6 +53,7 @@ fn join(gateway: &mut Gateway, id: ConnectionId, character: u64) -> u64 {
             Output::Send { .. }
             | Output::Close { .. }
             | Output::Admit { .. }
+            | Output::End { .. }
             | Output::Locate { .. } => None,
         })
         .unwrap();

@@ -19,7 +19,7 @@ macro_rules! id {
 }
 
 id! {
-    /// Names a zone: floors are 1 to [`crate::model::limits::FLOORS`], arenas follow.
+    /// Names a zone: floors are 1 to [`crate::model::limits::FLOORS`], arenas have higher numbers.
     ZoneId(u32)
 }
 id! {

@@ -42,6 +42,11 @@ pub const PASSWORD_BYTES_MAX: usize = 128;
 /// Characters of one account.
 pub const CHARACTERS_PER_ACCOUNT_MAX: usize = 8;
 
+/// Connections that may wait for admission at once; a Hello beyond is closed as full.
+pub const ADMISSION_REQUESTS_MAX: usize = 4_096;
+/// Snapshots that may wait to be saved; one more is left out, and the next takes its place.
+pub const SNAPSHOTS_WAITING_MAX: usize = 64;
+
 /// Bytes of any message from a client.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 2_048;
 /// Commands in one message from a client.

@@ -8,7 +8,9 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::SockRef;
@@ -85,6 +87,13 @@ impl Pool {
     #[must_use]
     pub fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// The round trip of each open connection, as the kernel measures it. To be called about once
+    /// a second.
+    pub fn round_trips(&self) -> impl Iterator<Item = Duration> + '_ {
+        let open = self.sockets.iter().filter(|socket| socket.closing_passes.is_none());
+        open.filter_map(|socket| round_trip(&socket.web.get_ref().stream))
     }
 
     #[must_use]
@@ -230,6 +239,24 @@ struct Socket {
     /// What comes makes no sense any more: tungstenite must not be asked again after an error (its
     /// buffers are then in a state that it asserts not to be in).
     unreadable: bool,
+}
+
+/// The smoothed round trip of a TCP connection; `None` before there is one.
+fn round_trip(stream: &TcpStream) -> Option<Duration> {
+    // SAFETY: the structure is plain numbers, for which all zeros is a value.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut bytes = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `bytes` bytes to the structure, which has as many.
+    let answer = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut bytes,
+        )
+    };
+    (answer == 0 && info.tcpi_rtt > 0).then(|| Duration::from_micros(info.tcpi_rtt.into()))
 }
 
 /// How a socket's life ends.

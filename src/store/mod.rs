@@ -30,7 +30,6 @@ pub struct Character {
     pub account: AccountId,
     pub name: String,
     pub summary: Summary,
-    pub is_alive: bool,
     pub created: u64,
 }
 
@@ -90,7 +89,7 @@ pub enum StoreError {
     NoAccount { account: AccountId },
     #[error("character {character} does not exist")]
     NoCharacter { character: CharacterId },
-    #[error("the account has {max} living characters already")]
+    #[error("the account has {max} characters already")]
     TooManyCharacters { max: usize },
     #[error(
         "the disk of {} is full ({free_bytes} bytes are free); free some space",

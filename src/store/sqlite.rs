@@ -9,23 +9,18 @@ use super::{Account, Applied, Character, Death, Fame, Sheet, StoreError, Summary
 use crate::disk::sqlite::{integer, natural};
 use crate::disk::{DataFolder, OpenError, sqlite};
 use crate::model::limits::CHARACTERS_PER_ACCOUNT_MAX;
-use crate::model::{AccountId, CharacterId};
+use crate::model::{AccountId, CharacterId, SessionId};
 
 pub use sqlite::Config;
 
 /// The name of the store's file in the data folder.
 pub const STORE_FILE: &str = "store.sqlite";
 
-/// Dead characters that a list still shows.
-const DEAD_SHOWN_MAX: usize = 24;
-
 /// Names are unique without regard to case; SQLite folds ASCII only, so the folded name is kept.
-/// The dead give their names back.
-const FORMAT: sqlite::Format = sqlite::Format {
-    what: "store",
-    mark: 0x5553_544f,
-    version: 1,
-    migrations: &["
+const FORMAT: sqlite::Format =
+    sqlite::Format { what: "store", mark: 0x5553_544f, version: 2, migrations: &[FIRST, SECOND] };
+
+pub(super) const FIRST: &str = "
         CREATE TABLE accounts(
             id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, folded TEXT UNIQUE,
             password_hash TEXT, created INTEGER NOT NULL
@@ -50,11 +45,18 @@ const FORMAT: sqlite::Format = sqlite::Format {
             depth INTEGER NOT NULL, gold INTEGER NOT NULL, cause TEXT NOT NULL, at INTEGER NOT NULL
         ) WITHOUT ROWID;
         CREATE INDEX fame_by_gold ON hall_of_fame(gold DESC, depth DESC, at);
-    "],
-};
+";
 
-const CHARACTER: &str =
-    "SELECT id, account, name, level, depth, gold, alive, created FROM characters";
+/// Everybody is alive, sessions can end, and sheets end with the commands that wait: none.
+const SECOND: &str = "
+        DROP INDEX living_names;
+        ALTER TABLE characters DROP COLUMN alive;
+        CREATE UNIQUE INDEX names ON characters(folded);
+        ALTER TABLE characters ADD COLUMN session INTEGER NOT NULL DEFAULT 0;
+        UPDATE characters SET sheet = CAST(sheet || x'00' AS BLOB) WHERE length(sheet) > 0;
+";
+
+const CHARACTER: &str = "SELECT id, account, name, level, depth, gold, created FROM characters";
 
 /// Keeps the ledger. Calls wait for each other and for the disk: never call from a thread that
 /// ticks or serves sockets.
@@ -154,7 +156,7 @@ impl Store {
         })
     }
 
-    /// A new character, with a name that passed the rules and no living one has.
+    /// A new character, with a name that passed the rules and no other has.
     pub fn create_character(
         &self,
         account: AccountId,
@@ -166,16 +168,16 @@ impl Store {
             if !t.prepare_cached("SELECT 1 FROM accounts WHERE id = ?1")?.exists([id])? {
                 return Err(StoreError::NoAccount { account }.into());
             }
-            let living: i64 = t
-                .prepare_cached("SELECT count(*) FROM characters WHERE account = ?1 AND alive")?
+            let count: i64 = t
+                .prepare_cached("SELECT count(*) FROM characters WHERE account = ?1")?
                 .query_row([id], |row| row.get(0))?;
             let max = CHARACTERS_PER_ACCOUNT_MAX;
-            if living >= integer(max) {
+            if count >= integer(max) {
                 return Err(StoreError::TooManyCharacters { max }.into());
             }
             let folded = name.to_lowercase();
             let taken = t
-                .prepare_cached("SELECT 1 FROM characters WHERE folded = ?1 AND alive")?
+                .prepare_cached("SELECT 1 FROM characters WHERE folded = ?1")?
                 .exists([&folded])?;
             if taken {
                 return Err(StoreError::NameTaken { name: name.into() }.into());
@@ -196,19 +198,16 @@ impl Store {
             ])?;
             let id = CharacterId(natural(t.last_insert_rowid()));
             let (name, summary) = (name.into(), Summary::default());
-            Ok(Character { id, account, name, summary, is_alive: true, created: now })
+            Ok(Character { id, account, name, summary, created: now })
         })
     }
 
-    /// The characters of an account: the living first, then the last of the dead, newest first.
+    /// The characters of an account, newest first.
     pub fn characters(&self, account: AccountId) -> Result<Vec<Character>, StoreError> {
-        let max = CHARACTERS_PER_ACCOUNT_MAX + DEAD_SHOWN_MAX;
         self.read(|c| {
-            c.prepare_cached(&format!(
-                "{CHARACTER} WHERE account = ?1 ORDER BY alive DESC, id DESC LIMIT {max}"
-            ))?
-            .query_map([integer(account.0)], read_character)?
-            .collect()
+            c.prepare_cached(&format!("{CHARACTER} WHERE account = ?1 ORDER BY id DESC"))?
+                .query_map([integer(account.0)], read_character)?
+                .collect()
         })
     }
 
@@ -216,14 +215,52 @@ impl Store {
     pub fn character(&self, id: CharacterId) -> Result<Option<(Character, Sheet)>, StoreError> {
         self.read(|c| {
             c.prepare_cached(
-                "SELECT id, account, name, level, depth, gold, alive, created, sheet_version, sheet
+                "SELECT id, account, name, level, depth, gold, created, sheet_version, sheet
                  FROM characters WHERE id = ?1",
             )?
             .query_row([integer(id.0)], |row| {
-                let version = natural(row.get(8)?);
-                Ok((read_character(row)?, Sheet { version, bytes: row.get(9)? }))
+                let version = natural(row.get(7)?);
+                Ok((read_character(row)?, Sheet { version, bytes: row.get(8)? }))
             })
             .optional()
+        })
+    }
+
+    /// Makes this session the one of a character: any other ends.
+    pub fn begin_session(
+        &self,
+        character: CharacterId,
+        session: SessionId,
+    ) -> Result<(), StoreError> {
+        self.write(|t| {
+            let changed = t
+                .prepare_cached("UPDATE characters SET session = ?2 WHERE id = ?1")?
+                .execute(params![integer(character.0), session.0.cast_signed()])?;
+            if changed == 0 { Err(StoreError::NoCharacter { character }.into()) } else { Ok(()) }
+        })
+    }
+
+    /// Ends this session of a character, unless another has begun.
+    pub fn end_session(
+        &self,
+        character: CharacterId,
+        session: SessionId,
+    ) -> Result<(), StoreError> {
+        self.write(|t| {
+            t.prepare_cached("UPDATE characters SET session = 0 WHERE id = ?1 AND session = ?2")?
+                .execute(params![integer(character.0), session.0.cast_signed()])?;
+            Ok(())
+        })
+    }
+
+    /// The session of a character, if one has begun and not ended.
+    pub fn session(&self, character: CharacterId) -> Result<Option<SessionId>, StoreError> {
+        self.read(|c| {
+            let session: Option<i64> = c
+                .prepare_cached("SELECT session FROM characters WHERE id = ?1 AND session != 0")?
+                .query_row([integer(character.0)], |row| row.get(0))
+                .optional()?;
+            Ok(session.map(|session| SessionId(session.cast_unsigned())))
         })
     }
 
@@ -402,8 +439,7 @@ fn read_character(row: &Row<'_>) -> rusqlite::Result<Character> {
         account: AccountId(natural(row.get(1)?)),
         name: row.get(2)?,
         summary: summary(row, 3)?,
-        is_alive: row.get(6)?,
-        created: natural(row.get(7)?),
+        created: natural(row.get(6)?),
     })
 }
 

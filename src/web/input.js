@@ -16,6 +16,7 @@ const KEY_DIRECTIONS = {
   ArrowLeft: 6, h: 6, Numpad4: 6,
   y: 7, Numpad7: 7, Home: 7,
 };
+const GATE = '∩';
 const HOLD_MS = 170;
 const HELD_AHEAD_MAX = 2;
 
@@ -153,9 +154,11 @@ export class Input {
   stairs(glyph) {
     const { world } = this;
     const { x, y } = world.me.pos;
-    if (world.terrain(x, y)?.glyph === glyph) return this.command({ kind: 'stairs' });
-    const wanted = (cx, cy) => world.terrain(cx, cy)?.glyph === glyph;
-    const steps = findPath(world, { x, y }, wanted);
+    const here = world.terrain(x, y)?.glyph;
+    if (here === glyph || (here === GATE && glyph === '>')) return this.command({ kind: 'stairs' });
+    const way = (wanted) => findPath(world, { x, y }, (cx, cy) => world.terrain(cx, cy)?.glyph === wanted);
+    // Where no stairs are known, as in an arena, the way is through a gate.
+    const steps = way(glyph) ?? (glyph === '>' ? way(GATE) : null);
     if (!steps) {
       world.say('You know of no such stairs that you could reach.', 'plain', performance.now());
       return false;

@@ -105,9 +105,8 @@ export class Screens {
   /** One click: an account, unless there is one; a character, unless it has such a one; the game. */
   async playAsGuest(name) {
     const mine = (await this.#mine()) ?? (await api.guest()).characters;
-    const alive = mine.filter((c) => c.alive);
     const same = (c) => c.name.toLowerCase() === name.toLowerCase();
-    const character = (name ? alive.find(same) : alive[0]) ?? (await api.create(name || madeUpName()));
+    const character = (name ? mine.find(same) : mine[0]) ?? (await api.create(name || madeUpName()));
     this.play({ token: vault.token(), character: character.id });
   }
 
@@ -154,9 +153,8 @@ export class Screens {
 
   #people(characters) {
     const list = characters.map((c) => {
-      const where = c.alive ? `level ${c.level} · floor ${c.depth} · ${c.gold} gold` : `died on floor ${c.depth}`;
+      const where = `level ${c.level} · floor ${c.depth} · ${c.gold} gold`;
       const button = el('button', { type: 'button' }, el('strong', {}, c.name), el('span', {}, where));
-      button.className = c.alive ? '' : 'dead';
       button.addEventListener('click', () => this.play({ token: vault.token(), character: c.id }));
       return el('li', {}, button);
     });
@@ -197,7 +195,7 @@ const HELP = [
     ['arrows, numpad, h j k l y u b n', 'walk, open, attack'],
     ['click', 'walk there; a neighbour that is hostile: attack'],
     ['x', 'explore by yourself'],
-    ['> <', 'take the stairs, or walk to known ones'],
+    ['> <', 'take stairs or a gate (∩), or walk to known ones'],
     ['S', 'sneak, or walk upright'],
     ['z . 5', 'rest a turn'],
     ['s', 'search for secrets'],

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::game::items::Looks;
 use crate::game::state::{
-    Arrive, Departure, DepartureKey, Destination, Event, Happening, Input, Sheet, Subject,
+    Arrive, Departure, DepartureKey, Destination, Event, Happening, Input, STORE, Sheet, Subject,
     ZoneState,
 };
 use crate::model::limits::HASH_INTERVAL_TICKS;
@@ -207,7 +207,7 @@ impl Zone {
             match sheet {
                 Some(sheet) if sheet.character == character => {
                     let tick = Tick(sheet.version);
-                    let key = DepartureKey { zone: ZoneId(0), tick, character };
+                    let key = DepartureKey { zone: STORE, tick, character };
                     self.arrive(key, Arrive::Up, sheet);
                 }
                 _ if arriving => {}

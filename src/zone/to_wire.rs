@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::game::catalog::Effect;
 use crate::game::catalog::items::flags;
+use crate::game::catalog::terrain::flags as ground;
 use crate::game::items::{Looks, armor_shown, is_malevolent};
 use crate::game::player::xp_needed;
 use crate::game::state::{
@@ -95,7 +96,8 @@ impl Teller<'_> {
         let sheet = &player.sheet;
         let body = self.state.actors.get(usize::from(player.slot)).filter(|a| a.alive);
         let pos = body.map_or(self.state.up, |actor| self.pos(actor.cell));
-        let on_stairs = body.is_some() && (pos == self.state.up || pos == self.state.down);
+        let on_stairs =
+            body.is_some_and(|actor| self.state.terrain_has(actor.cell, ground::STAIRS));
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
         let small = |n: i32| u16::try_from(n.max(0)).unwrap_or(u16::MAX);
         Me {

@@ -49,6 +49,7 @@ fn health_and_metrics_tell_what_happens_while_bots_play() {
         "game_server_tick_lateness_seconds_count",
         "game_server_tick_interval_seconds_count",
         "game_server_network_latency_seconds_count{transport=\"quic\"}",
+        "game_server_network_latency_seconds_count{transport=\"websocket\"}",
         "game_server_actions_total",
         "game_server_action_latency_seconds_count",
         "game_server_frame_bytes_count",

@@ -310,3 +310,69 @@ fn goodbye_puts_the_character_to_rest_and_it_comes_back_with_its_belongings() {
         assert_eq!(wire.reason().await, CloseReason::Goodbye);
     });
 }
+
+/// Says Hello with a resume token and gives what comes of it: a new token, or why not.
+async fn resumed(at: &Addresses, transport: Transport, token: &str) -> Result<String, CloseReason> {
+    let mut wire = Wire::connect(at, transport).await;
+    wire.send(&hello("", CharacterId(0), token));
+    loop {
+        match wire.next().await {
+            Some(ServerMessage::Welcome { resume, .. }) => return Ok(resume),
+            Some(ServerMessage::Frame(_) | ServerMessage::Pong { .. }) => {}
+            Some(ServerMessage::Close { reason, .. }) => return Err(reason),
+            None => panic!("neither welcome nor reason"),
+        }
+    }
+}
+
+/// A session that was said goodbye to, one that a fresh login replaced, and the one that did.
+struct Tried {
+    transport: Transport,
+    left: String,
+    replaced: String,
+    newest: String,
+}
+
+#[test]
+fn sessions_that_ended_or_were_replaced_are_not_resumed_even_after_a_kill() {
+    let scratch = Scratch::new("revoked");
+    let data = scratch.file("data");
+    let server = Process::start(&data, Addresses::lasting(), &["--monsters-per-zone", "0"]);
+    let at = server.at;
+    let mut tried = Vec::new();
+    play(async {
+        for transport in CARRIERS {
+            let leaver = Player::join_as(at, transport, &login(&at).await).await;
+            let left = leaver.resume();
+            leaver.leave().await;
+
+            let known = login(&at).await;
+            let mut first = Player::join_as(at, transport, &known).await;
+            let replaced = first.resume();
+            let mut second = Player::join_as(at, transport, &known).await;
+            assert_eq!(first.end().await, GiveUp::Closed(CloseReason::Superseded));
+            second.cut();
+            let back = |client: &mut Client| {
+                (client.stats().resumes == 1 && client.is_playing()).then_some(())
+            };
+            second.until("the way back", back).await;
+            tried.push(Tried { transport, left, replaced, newest: second.resume() });
+        }
+    });
+    let check = |tried: &mut [Tried]| {
+        play(async {
+            for Tried { transport, left, replaced, newest } in tried {
+                let unknown = resumed(&at, *transport, left).await;
+                assert_eq!(unknown, Err(CloseReason::Unauthenticated), "{transport:?}");
+                let replaced = resumed(&at, *transport, replaced).await;
+                assert_eq!(replaced, Err(CloseReason::Superseded), "{transport:?}");
+                *newest = resumed(&at, *transport, newest).await.unwrap();
+            }
+        });
+    };
+    check(&mut tried);
+    server.kill();
+    let server = Process::start(&data, at, &[]);
+    check(&mut tried);
+    drop(server);
+}

@@ -15,8 +15,8 @@ use undercroft::zone::{self, Entry, Replayer, Zone, encode_snapshot};
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     pub entries: BTreeMap<ZoneId, Vec<Entry>>,
-    /// The newest snapshot of each zone.
-    pub snapshots: BTreeMap<ZoneId, (Tick, Vec<u8>)>,
+    /// The snapshots kept of each zone, the newest last; the first is the zone as it was made.
+    pub snapshots: BTreeMap<ZoneId, Vec<(Tick, Vec<u8>)>>,
     /// Characters at rest.
     pub sheets: BTreeMap<CharacterId, Sheet>,
     pub deaths: u32,
@@ -29,10 +29,29 @@ pub struct Server {
     pub disk: Disk,
     /// Entries handed to the journal and not yet on disk.
     unwritten: Vec<Entry>,
+    /// Ticks on disk that the zones have not been told of.
+    written: Vec<(ZoneId, Tick)>,
     /// What waits to be sent.
     pub outgoing: Vec<gateway::Output>,
     /// Departures whose other side has not been told yet.
     moving: Vec<Departure>,
+}
+
+/// Ticks of a zone that may wait for the journal.
+const TICKS_IN_FLIGHT_MAX: usize = 8;
+
+impl Disk {
+    /// The newest snapshots break: they are cut short, or were never written.
+    pub fn tear(&mut self, cut: bool) {
+        for kept in self.snapshots.values_mut().filter(|kept| kept.len() > 1) {
+            match kept.pop() {
+                Some((tick, bytes)) if cut => {
+                    kept.push((tick, bytes[..bytes.len() / 2].to_vec()));
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 impl Server {
@@ -44,6 +63,7 @@ impl Server {
             gateway: Gateway::new(config),
             zones: BTreeMap::new(),
             unwritten: Vec::new(),
+            written: Vec::new(),
             outgoing: Vec::new(),
             moving: Vec::new(),
             disk,
@@ -57,11 +77,14 @@ impl Server {
 
     fn load(&mut self, id: ZoneId) {
         let state = match self.disk.snapshots.get(&id) {
-            Some((tick, bytes)) => {
-                let mut replayer =
-                    Replayer::from_snapshot(id, *tick, undercroft::sim::VERSION, bytes).unwrap();
+            Some(kept) => {
+                let mut whole = kept.iter().rev().filter_map(|(tick, bytes)| {
+                    let version = undercroft::sim::VERSION;
+                    Some((*tick, Replayer::from_snapshot(id, *tick, version, bytes).ok()?))
+                });
+                let (tick, mut replayer) = whole.next().unwrap();
                 for entry in self.disk.entries.get(&id).into_iter().flatten() {
-                    if entry.tick > *tick {
+                    if entry.tick > tick {
                         replayer.apply(entry).unwrap();
                     }
                 }
@@ -69,7 +92,7 @@ impl Server {
             }
             None => {
                 let state = self.fresh(id);
-                self.disk.snapshots.insert(id, (state.tick, encode_snapshot(&state)));
+                self.disk.snapshots.insert(id, vec![(state.tick, encode_snapshot(&state))]);
                 state
             }
         };
@@ -78,8 +101,10 @@ impl Server {
 
     /// The zone as the generator makes it.
     pub fn fresh(&self, id: ZoneId) -> ZoneState {
-        let depth = u8::try_from(id.0).unwrap();
-        generate(&ZoneSpec::floor(id, self.world_seed, depth, 64, 48))
+        generate(&match u8::try_from(id.0) {
+            Ok(depth) => ZoneSpec::floor(id, self.world_seed, depth, 64, 48),
+            Err(_) => ZoneSpec::arena(id, self.world_seed),
+        })
     }
 
     fn zone(&mut self, id: ZoneId) -> &mut Zone {
@@ -93,20 +118,29 @@ impl Server {
     pub fn tick(&mut self) {
         self.gateway.flush();
         self.act();
-        for zone in self.zones.values_mut().filter(|z| !z.is_asleep()) {
+        let goes =
+            |zone: &&mut Zone| !zone.is_asleep() && zone.ticks_in_flight() < TICKS_IN_FLIGHT_MAX;
+        for zone in self.zones.values_mut().filter(goes) {
             let entry = zone.begin_tick();
             self.unwritten.push(entry);
             zone.finish_tick();
         }
     }
 
-    /// The other half: the journal has everything; what was held back leaves.
-    pub fn commit(&mut self, now: Duration) {
+    /// The other half: the journal gets everything that waits for it.
+    pub fn write(&mut self) {
         for entry in std::mem::take(&mut self.unwritten) {
             let (id, tick) = (entry.zone, entry.tick);
             let entries = self.disk.entries.entry(id).or_default();
             assert!(entries.last().is_none_or(|last| last.tick.next() == tick), "gap in {id}");
             entries.push(entry);
+            self.written.push((id, tick));
+        }
+    }
+
+    /// What was held back for the journal leaves.
+    pub fn release(&mut self, now: Duration) {
+        for (id, tick) in std::mem::take(&mut self.written) {
             self.zones.get_mut(&id).unwrap().handle_durable(tick);
         }
         let ids: Vec<_> = self.zones.keys().copied().collect();
@@ -153,8 +187,8 @@ impl Server {
     pub fn snapshot(&mut self) {
         assert!(self.unwritten.is_empty());
         for (&id, zone) in &self.zones {
-            let bytes = encode_snapshot(zone.state());
-            self.disk.snapshots.insert(id, (zone.state().tick, bytes));
+            let snapshot = (zone.state().tick, encode_snapshot(zone.state()));
+            self.disk.snapshots.entry(id).or_default().push(snapshot);
         }
     }
 

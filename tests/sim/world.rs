@@ -10,13 +10,13 @@ use undercroft::game::catalog::Terrain;
 use undercroft::game::catalog::terrain::flags;
 use undercroft::game::ledger::{self, Holdings};
 use undercroft::game::rng::{Rng, mix};
-use undercroft::game::state::{Input, ZoneState};
 use undercroft::gateway;
-use undercroft::model::{CharacterId, Command, ZoneId};
+use undercroft::model::limits::COMMAND_QUEUE_MAX;
+use undercroft::model::{CharacterId, Command, Direction};
 use undercroft::sim;
-use undercroft::zone::Replayer;
 
 use crate::network::{Network, Packet, Weather};
+use crate::reference::Reference;
 use crate::server::{Disk, Server};
 
 /// Where the world takes its faults from.
@@ -27,6 +27,10 @@ pub struct Faults {
     pub crash: u32,
     pub cut: u32,
     pub snapshot: u32,
+    /// The journal takes nothing for a while.
+    pub stall: u32,
+    /// Chance in a hundred that a crash breaks the newest snapshots.
+    pub tear: u32,
 }
 
 /// The reference model of one player: every command it gave, by number.
@@ -52,8 +56,11 @@ pub struct World {
     players: Vec<Player>,
     next_connection: u64,
     legend: Legend,
+    stalled_until: Duration,
     pub crashes: u32,
     pub cuts: u32,
+    pub stalls: u32,
+    pub torn: u32,
 }
 
 /// What a run came to; equal for equal seeds.
@@ -64,6 +71,13 @@ pub struct Outcome {
     pub zones: usize,
     pub crashes: u32,
     pub cuts: u32,
+    pub stalls: u32,
+    /// Crashes that broke snapshots.
+    pub torn: u32,
+    /// Commands that changed zones with their character.
+    pub carried: u64,
+    /// Times that somebody went through the gate of an arena.
+    pub fights: u64,
 }
 
 pub const TICK: Duration = Duration::from_millis(50);
@@ -77,6 +91,7 @@ pub fn legend() -> Legend {
         hazard: has(flags::LAVA | flags::DEEP_WATER),
         stairs_down: Some(Terrain::StairsDown as u8),
         stairs_up: Some(Terrain::StairsUp as u8),
+        gate: Some(Terrain::ArenaGate as u8),
         bad_gas: [true, true, true, false],
     }
 }
@@ -113,8 +128,11 @@ impl World {
             players: players.collect(),
             next_connection: 0,
             legend: legend(),
+            stalled_until: Duration::ZERO,
             crashes: 0,
             cuts: 0,
+            stalls: 0,
+            torn: 0,
         }
     }
 
@@ -126,6 +144,7 @@ impl World {
         self.network.weather = Weather { loss: 0, duplicate: 0, delay_ms: 1 };
         self.faults.crash = 0;
         self.faults.cut = 0;
+        self.faults.stall = 0;
         let mut calm = 0;
         while calm < 400 || !self.is_settled() {
             self.tick(false);
@@ -155,8 +174,15 @@ impl World {
             self.tick_clients(active && self.now.as_millis().is_multiple_of(100));
         }
         let crash = self.rng.below(10_000) < self.faults.crash;
-        // A crash comes before the tick, between appending and writing, or after.
-        let when = self.rng.below(3);
+        // A crash comes before the tick, between appending and writing, between writing and
+        // sending, or after.
+        let when = self.rng.below(4);
+        if self.rng.below(10_000) < self.faults.stall {
+            let ms = 50 + self.rng.below(3_000);
+            self.stalled_until = self.now + Duration::from_millis(ms.into());
+            self.stalls += 1;
+        }
+        let stalled = self.now < self.stalled_until;
         match &mut self.server {
             None if self.now >= self.restart_at => self.restart(),
             None => {}
@@ -167,10 +193,16 @@ impl World {
                 if crash && when == 1 {
                     return self.crash();
                 }
-                server.commit(self.now);
-                if self.rng.below(10_000) < self.faults.snapshot {
-                    server.snapshot();
+                if !stalled {
+                    server.write();
+                    if crash && when == 2 {
+                        return self.crash();
+                    }
+                    if self.rng.below(10_000) < self.faults.snapshot {
+                        server.snapshot();
+                    }
                 }
+                server.release(self.now);
                 self.send_outgoing();
                 if crash {
                     self.crash();
@@ -192,7 +224,11 @@ impl World {
                 player.client.handle_closed(self.now, None);
             }
         }
-        let disk = server.disk;
+        let mut disk = server.disk;
+        if self.rng.chance(self.faults.tear) {
+            disk.tear(self.rng.chance(50));
+            self.torn += 1;
+        }
         self.restart_at = self.now + Duration::from_millis(u64::from(self.rng.below(2_000)));
         self.crashed_disk = Some(disk);
     }
@@ -266,7 +302,7 @@ impl World {
         for (index, player) in self.players.iter_mut().enumerate() {
             player.client.handle_timeout(self.now);
             if decide {
-                give_command(player, &self.legend, self.now);
+                give_commands(player, &self.legend, self.now, &mut self.rng);
             }
             let acknowledged = player.client.last_acknowledged();
             assert!(
@@ -330,12 +366,14 @@ impl World {
         let seed = self.seed;
         let server = self.server.take().unwrap();
         let mut hash = 0;
-        let mut applied: BTreeMap<CharacterId, BTreeMap<u32, Command>> = BTreeMap::new();
+        let mut reference = Reference::new(seed);
         for (&id, zone) in &server.zones {
             let state = zone.state();
             hash = mix(hash ^ sim::hash(state));
-            self.check_journal(&server, id, state, &mut applied);
+            let entries = server.disk.entries.get(&id).map(Vec::as_slice);
+            reference.follow(server.fresh(id), entries.unwrap_or_default(), state);
         }
+        reference.check_moves(&server.disk.sheets);
         check_conservation(&server, seed);
         for player in &self.players {
             let character = player.client.session().unwrap().character;
@@ -347,7 +385,7 @@ impl World {
             let state = &zone.state().players[&character];
             assert_eq!(state.sheet.last_command, player.acknowledged, "seed {seed}");
             let cells = player.client.cells().unwrap();
-            let differ = (0..64 * 48).find(|&i| cells.cell(i) != state.memory.cell(i));
+            let differ = (0..zone.state().area()).find(|&i| cells.cell(i) != state.memory.cell(i));
             let differ = differ.map(|i| (i, cells.cell(i), state.memory.cell(i)));
             assert_eq!(
                 differ,
@@ -358,7 +396,7 @@ impl World {
             let view = player.client.view().unwrap();
             assert_eq!(view.place.zone, zone.id(), "seed {seed}");
             assert_eq!(view.me.gold, state.sheet.gold, "seed {seed}");
-            let took = applied.remove(&character).unwrap_or_default();
+            let took = reference.taken.remove(&character).unwrap_or_default();
             for (number, command) in &player.given {
                 assert_eq!(took.get(number), Some(command), "seed {seed}: {character} {number}");
             }
@@ -370,46 +408,12 @@ impl World {
             zones: server.zones.len(),
             crashes: self.crashes,
             cuts: self.cuts,
+            stalls: self.stalls,
+            torn: self.torn,
+            carried: reference.carried,
+            fights: reference.fights,
         }
     }
-
-    /// Re-runs the journal of one zone from its beginning: the state must be the one the server
-    /// has. Notes the commands that took effect.
-    fn check_journal(
-        &self,
-        server: &Server,
-        id: ZoneId,
-        state: &ZoneState,
-        applied: &mut BTreeMap<CharacterId, BTreeMap<u32, Command>>,
-    ) {
-        let mut replayer = Replayer::new(server.fresh(id));
-        for entry in server.disk.entries.get(&id).into_iter().flatten() {
-            let inputs = entry.inputs().unwrap();
-            let named = inputs.iter().filter_map(|input| match input {
-                Input::Command { character, number, command } => Some((character, number, command)),
-                _ => None,
-            });
-            let named: Vec<_> = named
-                .map(|(&who, &number, command)| {
-                    (who, number, command, last_command(replayer.state(), who))
-                })
-                .collect();
-            replayer.apply(entry).unwrap_or_else(|e| panic!("seed {}: {e}", self.seed));
-            for (who, number, command, before) in named {
-                if number > before && number <= last_command(replayer.state(), who) {
-                    applied.entry(who).or_default().entry(number).or_insert(command.clone());
-                }
-            }
-        }
-        assert_eq!(sim::hash(replayer.state()), sim::hash(state), "seed {}: {id}", self.seed);
-    }
-}
-
-/// The newest command of a character that a zone has taken; 0 if it never was there.
-fn last_command(state: &ZoneState, character: CharacterId) -> u32 {
-    let here = state.players.get(&character).map(|p| p.sheet.last_command);
-    let left = state.departures.iter().filter(|d| d.key.character == character);
-    here.or(left.map(|d| d.sheet.last_command).max()).unwrap_or(0)
 }
 
 /// No item and no gold piece is lost or doubled: each zone's books agree with what is there, and
@@ -437,17 +441,42 @@ fn check_conservation(server: &Server, seed: u64) {
     assert_eq!(there, made, "seed {seed}");
 }
 
-fn give_command(player: &mut Player, legend: &Legend, now: Duration) {
+/// Chance in a hundred that more commands are given at once than wait for a turn, and the same
+/// behind a stair.
+const BURST_CHANCE: u32 = 3;
+const BURST_CHANCE_AT_STAIRS: u32 = 80;
+
+fn give_commands(player: &mut Player, legend: &Legend, now: Duration, rng: &mut Rng) {
     let Some(view) = player.client.view().cloned() else { return };
     let waiting = player.client.waiting();
     let command = {
         let Some(cells) = player.client.cells() else { return };
         player.brain.decide(now, &Knowledge { legend, view: &view, cells }, waiting)
     };
-    if let Some(command) = command
-        && let Some(number) = player.client.command(now, command.clone())
-    {
+    let Some(command) = command else { return };
+    let at_stairs = command == Command::UseStairs;
+    give(player, now, command);
+    if rng.chance(if at_stairs { BURST_CHANCE_AT_STAIRS } else { BURST_CHANCE }) {
+        for _ in 0..rng.below(COMMAND_QUEUE_MAX as u32) {
+            give(player, now, any_command(rng));
+        }
+    }
+}
+
+fn give(player: &mut Player, now: Duration, command: Command) {
+    if let Some(number) = player.client.command(now, command.clone()) {
         let before = player.given.insert(number, command);
         assert_eq!(before, None, "a number given twice");
+    }
+}
+
+fn any_command(rng: &mut Rng) -> Command {
+    match rng.below(10) {
+        0 => Command::Search,
+        1 => Command::PickUp,
+        2 => Command::Drop { slot: rng.below(4) as u8 },
+        3 => Command::UseStairs,
+        4 => Command::Chat { text: format!("line {}", rng.below(1_000)) },
+        _ => Command::Move(Direction::ALL[rng.below(8) as usize]),
     }
 }

@@ -196,7 +196,7 @@ fn show(character: &Character) -> Value {
     json!({
         "id": character.id.to_string(), "name": character.name,
         "level": character.summary.level, "depth": character.summary.depth,
-        "gold": character.summary.gold, "alive": character.is_alive,
+        "gold": character.summary.gold,
     })
 }
 

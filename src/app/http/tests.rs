@@ -95,7 +95,7 @@ async fn a_guest_makes_a_character_and_keeps_it_when_it_registers() {
     assert_eq!(made.status, 201);
     let id = made.json()["id"].as_str().unwrap().to_owned();
     let expected = json!(
-        { "id": id, "name": "Hero", "level": 1, "depth": 1, "gold": 0, "alive": true }
+        { "id": id, "name": "Hero", "level": 1, "depth": 1, "gold": 0 }
     );
     assert_eq!(made.json(), expected);
     assert_eq!(server.get_as("/api/characters", &guest_token).await.json(), json!([expected]));

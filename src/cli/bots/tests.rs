@@ -40,7 +40,7 @@ async fn serve_http(listener: TcpListener) {
         let mut request = [0; 1_024];
         let _ = stream.read(&mut request).await;
         let body = format!(
-            r#"{{"account":"1","name":"guest","token":"{guests}","characters":[{{"id":"7","name":"g","alive":true}}]}}"#
+            r#"{{"account":"1","name":"guest","token":"{guests}","characters":[{{"id":"7","name":"g"}}]}}"#
         );
         let head = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n", body.len());
         let _ = stream.write_all((head + &body).as_bytes()).await;

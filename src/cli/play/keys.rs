@@ -17,7 +17,7 @@ pub(super) const HELP: [(&str, &str); 16] = [
     ("y u b n", "walk diagonally"),
     ("x", "explore by itself until something happens"),
     ("g", "pick up"),
-    ("> and <", "take the stairs, or walk to them"),
+    ("> and <", "take stairs or a gate, or walk to them"),
     ("s", "search for secret doors and traps"),
     ("z", "rest for a turn"),
     ("S", "sneak, or stop sneaking"),
@@ -104,10 +104,15 @@ impl App {
 
     fn stairs(&mut self, down: bool, known: &Knowledge<'_>) -> Option<Action> {
         let terrain = if down { self.legend.stairs_down } else { self.legend.stairs_up }?;
-        if known.cell(known.here()).is_some_and(|cell| cell.terrain() == terrain) {
+        let gate = self.legend.gate.filter(|_| down);
+        let here = known.cell(known.here()).map(|cell| cell.terrain());
+        if here.is_some() && (here == Some(terrain) || here == gate) {
             return Some(Action::Give(Command::UseStairs));
         }
-        self.set_out(known, Errand::Terrain(terrain));
+        // Where no stairs are known, as in an arena, the way is through a gate.
+        let knows = |wanted: u8| known.cells.iter().any(|(_, cell)| cell.terrain() == wanted);
+        let goal = gate.filter(|&gate| !knows(terrain) && knows(gate)).unwrap_or(terrain);
+        self.set_out(known, Errand::Terrain(goal));
         None
     }
 

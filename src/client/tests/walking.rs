@@ -16,6 +16,7 @@ fn legend() -> Legend {
         opaque: vec![false, true],
         hazard: vec![false, false, false, true],
         stairs_down: Some(2),
+        gate: None,
         stairs_up: None,
         bad_gas: [true, false, true, false],
     }

@@ -1,5 +1,6 @@
 //! Content as tables: one row a thing. Code asks a row's flags, hardly ever which row it is.
 
+pub mod arenas;
 pub mod content;
 pub mod effects;
 pub mod flashes;

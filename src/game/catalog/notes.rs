@@ -102,6 +102,8 @@ notes! {
     Descends: "{who} go|goes down to floor {n}.";
     Ascends: "{who} go|goes up to floor {n}.";
     StairsEnd: "the way beyond is sealed.";
+    EntersGate: "{who} step|steps through the gate of the arena.";
+    ArenaWelcome: "{who} stand|stands on the sand: here players fight each other, and lose nothing.";
     Arrives: "{who} arrive|arrives.";
     Leaves: "{who} leave|leaves.";
     GoesToRest: "{who} go|goes to rest.";
@@ -112,6 +114,8 @@ notes! {
     SneakOn: "{who} tread|treads softly.";
     SneakOff: "{who} walk|walks upright.";
     Overloaded: "too many commands: some are dropped.";
+    Forgotten: "what {who} still meant to do is forgotten.";
+    DeadWait: "the dead can do nothing but wait.";
 
     // Traps, gas, fire, water.
     TrapSprings: "{who} step|steps on a trap!";

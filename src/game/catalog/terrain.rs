@@ -18,7 +18,7 @@ pub mod flags {
     pub const SECRET: u16 = 1 << 5;
     /// Springs when somebody walks on it.
     pub const TRAP: u16 = 1 << 6;
-    /// Leads to another floor.
+    /// Leads to another zone.
     pub const STAIRS: u16 = 1 << 7;
     /// Burrowers pass through.
     pub const DIGGABLE: u16 = 1 << 8;
@@ -123,6 +123,7 @@ terrains! {
     AlarmTrap:        "an alarm trap"          '^'  0xf0f060 0x14121a,  TRAP,                                  0   0 => Floor,        AlarmTrap;
     MethaneVent:      "a methane vent"         '^'  0x90a060 0x14121a,  METHANE_SOURCE,                        0   0 => MethaneVent,  MethaneVent;
     ArenaSand:        "arena sand"             '.'  0xc8b080 0x2c2416,  0,                                     0   0 => ArenaSand,    ArenaSand;
+    ArenaGate:        "a gate of the arena"    '∩'  0xff6a6a 0x3a1418,  STAIRS | GLOWS,                        0   0 => ArenaGate,    ArenaGate;
 }
 
 impl Terrain {

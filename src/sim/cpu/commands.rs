@@ -1,7 +1,7 @@
 //! Inputs, and the turns of the players.
 
 use crate::game::catalog::{Effect, Note};
-use crate::game::state::{Input, ZoneState};
+use crate::game::state::{Audience, Input, Subject, ZoneState};
 use crate::game::turn::Turn;
 use crate::model::limits::{COMMAND_QUEUE_MAX, NO_ACTOR};
 use crate::model::{CharacterId, Command};
@@ -29,8 +29,9 @@ fn apply(turn: &mut Turn<'_>, input: &Input) {
     }
 }
 
-/// Takes a command if its number is new: at once, into the queue, or not at all if that is full or
-/// the character has no body. In each case it counts as dealt with for good.
+/// Takes a command if its number is new: at once, into the queue, or not at all, which the player
+/// is told, if that is full or the character has no body. In each case it counts as dealt with for
+/// good.
 fn accept(turn: &mut Turn<'_>, character: CharacterId, number: u32, command: &Command) {
     let Some(player) = turn.state.players.get_mut(&character) else { return };
     // One that was skipped may still be on its way: what follows it has to come again after it.
@@ -45,10 +46,17 @@ fn accept(turn: &mut Turn<'_>, character: CharacterId, number: u32, command: &Co
     if turn.act_at_once(body, &name, command) {
         return;
     }
-    let Some(slot) = body else { return };
+    let Some(slot) = body else {
+        if *command != Command::Rest {
+            let told = Audience::One(character);
+            turn.note(told, Note::DeadWait, Subject::Nobody, Subject::Nobody, None, 0);
+        }
+        return;
+    };
     let Some(player) = turn.state.players.get_mut(&character) else { return };
-    if player.queue.len() < COMMAND_QUEUE_MAX {
-        player.queue.push_back(command.clone());
+    let queue = &mut player.sheet.queue;
+    if queue.len() < COMMAND_QUEUE_MAX {
+        queue.push_back(command.clone());
     } else {
         turn.tell(slot, Note::Overloaded, None, 0);
     }
@@ -57,7 +65,7 @@ fn accept(turn: &mut Turn<'_>, character: CharacterId, number: u32, command: &Co
 /// Lets a player act if its turn has come; commands that cost nothing are followed by the next.
 fn take_turn(turn: &mut Turn<'_>, character: CharacterId) {
     while let Some(slot) = ready(turn.state, character) {
-        let queue = turn.state.players.get_mut(&character).map(|p| &mut p.queue);
+        let queue = turn.state.players.get_mut(&character).map(|p| &mut p.sheet.queue);
         let Some(command) = queue.and_then(std::collections::VecDeque::pop_front) else { return };
         if turn.act(slot, &command) {
             return;

@@ -37,7 +37,7 @@ pub(in crate::sim) fn run(
         let known = player.sheet.known.len();
         let old = sights.get(&character);
         let moved = old.is_none_or(|s| s.cell != cell || s.radius != radius);
-        let stale = moved || old.is_some_and(|s| touches_opaque(state, &s.visible, &changed));
+        let stale = moved || old.is_some_and(|s| is_sight_changed(state, s));
         let fresh = stale.then(|| look(state, cell, radius));
         let visible = fresh.as_ref().or(old.map(|s| &s.visible)).expect("fresh or old");
         let relearn = old.is_none_or(|s| s.known != known);
@@ -65,7 +65,7 @@ pub(in crate::sim) fn run(
     state.players = players;
     state.derived.changed = changed;
     state.derived.changed.fill(0);
-    state.derived.opacity_changed = false;
+    state.derived.opacity_changes.clear();
 }
 
 /// Works out what everybody sees, without writing anything down: after loading a state.
@@ -87,10 +87,14 @@ fn look(state: &ZoneState, cell: u32, radius: u16) -> Visible {
     field_of_view(&state.derived.opaque, width, height, state.pos(cell), radius)
 }
 
-/// Whether a cell in view has changed in a way that may change the view: a door, grass, a wall.
-fn touches_opaque(state: &ZoneState, visible: &Visible, changed: &[u64]) -> bool {
-    state.derived.opacity_changed
-        && visible.seen_in(changed, (state.width, state.height)).next().is_some()
+/// Whether sight ends elsewhere now: a door, grass or a wall in view has changed, or has closed
+/// where it was not: a cell at the edge of a view is seen when it is opaque, whatever its centre.
+fn is_sight_changed(state: &ZoneState, sight: &Sight) -> bool {
+    state.derived.opacity_changes.iter().any(|&cell| {
+        let closed = state.derived.opaque[cell as usize] != 0;
+        sight.visible.contains(state.pos(cell))
+            || closed && state.gap(sight.cell, cell) <= sight.radius
+    })
 }
 
 /// Calls `note` for the cells in view that were not in view `before` or have changed, in order.

@@ -1,12 +1,13 @@
 //! Characters come, go, die and wake up exactly once.
 
 use super::{World, check_invariants, key};
-use crate::game::catalog::{Kind, Note};
+use crate::game::catalog::arenas::ARENAS;
+use crate::game::catalog::{Kind, Note, Terrain};
 use crate::game::player::{GRACE_TICKS, RESPAWN_TICKS};
-use crate::game::state::{Arrive, Cause, Destination, Input, Subject, ZoneKind};
+use crate::game::state::{Arrive, Cause, Departure, Destination, Input, Subject, ZoneKind};
 use crate::game::turn::Turn;
 use crate::model::{CharacterId, Command, Direction, Pos, ZoneId};
-use crate::sim::new_sheet;
+use crate::sim::{ZoneSpec, new_sheet};
 
 const ME: CharacterId = CharacterId(1);
 
@@ -58,7 +59,7 @@ fn stairs_lead_to_the_neighbour_and_the_departure_waits() {
     let mut world = World::hall(ZoneKind::Floor);
     let slot = world.join(1, Arrive::Up);
     let down = world.state.cell(Pos::new(10, 10));
-    world.state.terrain[down as usize] = crate::game::catalog::Terrain::StairsDown;
+    world.state.terrain[down as usize] = Terrain::StairsDown;
     world.put(slot, Pos::new(10, 10));
     world.tell(1, Command::UseStairs);
     world.steps(3);
@@ -69,6 +70,72 @@ fn stairs_lead_to_the_neighbour_and_the_departure_waits() {
     world.steps(100);
     assert_eq!(world.state.departures.len(), 1);
     check_invariants(&world.state);
+}
+
+/// Sends a character down with two commands behind the stair and returns what is under way.
+fn descend_with_plans(world: &mut World) -> Departure {
+    let slot = world.join(1, Arrive::Up);
+    let down = world.state.cell(Pos::new(10, 10));
+    world.state.terrain[down as usize] = Terrain::StairsDown;
+    world.put(slot, Pos::new(10, 10));
+    let plans = [Command::UseStairs, Command::Search, Command::Move(Direction::South)];
+    let inputs: Vec<Input> = plans.into_iter().map(|plan| world.command(1, plan)).collect();
+    world.step(&inputs);
+    world.state.departures[0].clone()
+}
+
+#[test]
+fn commands_behind_a_stair_are_carried_out_beyond_it() {
+    let departure = descend_with_plans(&mut World::hall(ZoneKind::Floor));
+    assert_eq!(departure.sheet.last_command, 3);
+    assert_eq!(departure.sheet.queue, [Command::Search, Command::Move(Direction::South)]);
+    let mut lower = World::hall(ZoneKind::Floor);
+    let Departure { key, sheet, .. } = departure;
+    let arrive = Input::Arrive { key, at: Arrive::Up, sheet };
+    lower.step(&[arrive.clone(), arrive]);
+    lower.steps(20);
+    let player = &lower.state.players[&ME];
+    assert_eq!(player.sheet.queue.len(), 2, "nobody acts while its connection is away");
+    let before = lower.state.pos(lower.state.actor(player.slot).cell);
+    lower.step(&[Input::Connect { character: ME }]);
+    lower.steps(20);
+    let player = &lower.state.players[&ME];
+    assert!(player.sheet.queue.is_empty());
+    assert_eq!(player.sheet.last_command, 3);
+    let after = lower.state.pos(lower.state.actor(player.slot).cell);
+    assert_eq!(Some(after), before.step(Direction::South, 40, 32));
+}
+
+#[test]
+fn what_was_meant_before_a_rest_is_refused_after_it() {
+    let sheet = descend_with_plans(&mut World::hall(ZoneKind::Floor)).sheet;
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join_as(sheet, Arrive::Up);
+    assert!(world.noted(Note::Forgotten));
+    let before = world.state.actor(slot).cell;
+    world.steps(20);
+    assert_eq!(world.state.actor(slot).cell, before);
+    assert!(world.state.players[&ME].sheet.queue.is_empty());
+}
+
+#[test]
+fn the_dead_are_told_what_is_not_done() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join(1, Arrive::Up);
+    let plans: Vec<Input> = (0..5).map(|_| world.command(1, Command::Search)).collect();
+    world.step(&plans);
+    let mut events = Vec::new();
+    let turn = &mut Turn { state: &mut world.state, events: &mut events };
+    turn.damage(slot, 1_000, Subject::Nobody, Cause::Fire);
+    world.step(&[]);
+    assert!(world.noted(Note::YouDie) && world.noted(Note::Forgotten));
+    world.tell(1, Command::Rest);
+    assert!(!world.noted(Note::DeadWait), "they do that anyway");
+    for command in [Command::Search, Command::Sneak { on: true }] {
+        world.tell(1, command);
+        assert!(world.noted(Note::DeadWait));
+    }
+    assert_eq!(world.state.players[&ME].sheet.last_command, 8);
 }
 
 #[test]
@@ -140,6 +207,55 @@ fn in_an_arena_the_fallen_keep_their_things_and_come_back() {
 }
 
 #[test]
+fn a_gate_leads_into_the_arena_and_back_to_the_floor() {
+    let mut floor = World::new(&super::spec(77, 1));
+    let slot = floor.join(1, Arrive::Up);
+    let at = |world: &World, x: Terrain| world.state.terrain.iter().position(|&t| t == x).unwrap();
+    let gate = at(&floor, Terrain::ArenaGate);
+    assert!(floor.state.derived.walk[gate] != 0);
+    let pos = floor.state.pos(gate as u32);
+    floor.put(slot, pos);
+    floor.tell(1, Command::UseStairs);
+    assert!(floor.noted(Note::EntersGate));
+    let Departure { key, to, sheet, death } = floor.state.departures[0].clone();
+    let zone = ZoneId(1_001);
+    assert_eq!((to, death), (Destination::Zone { zone, arrive: Arrive::Down }, None));
+    check_invariants(&floor.state);
+
+    let mut arena = World::new(&ZoneSpec::arena(zone, 77));
+    let belongings = (sheet.items.clone(), sheet.gold);
+    let arrive = Input::Arrive { key, at: Arrive::Down, sheet };
+    arena.step(&[arrive, Input::Connect { character: ME }]);
+    assert!(arena.noted(Note::ArenaWelcome));
+    let player = &arena.state.players[&ME];
+    assert_eq!(player.sheet.home, ZoneId(1), "who rests here wakes up on the floor");
+    assert_eq!(player.sheet.deepest, 1);
+    let (slot, entry) = (player.slot, arena.state.down);
+    arena.put(slot, entry);
+    arena.numbers.insert(ME, 1);
+    arena.tell(1, Command::UseStairs);
+    let Departure { key, to, sheet, .. } = arena.state.departures[0].clone();
+    assert_eq!(to, Destination::Zone { zone: ZoneId(1), arrive: Arrive::Gate });
+    assert_eq!((sheet.items.clone(), sheet.gold), belongings);
+    check_invariants(&arena.state);
+
+    floor.step(&[Input::Arrive { key, at: Arrive::Gate, sheet }]);
+    let back = floor.state.actor(floor.state.players[&ME].slot).cell;
+    assert!(floor.state.gap(back, gate as u32) <= 1);
+}
+
+#[test]
+fn every_arena_has_a_gate_on_its_floor() {
+    for arena in &ARENAS {
+        for seed in [1, 77, 0xdead_beef] {
+            let state = crate::sim::generate(&super::spec(seed, arena.floor));
+            let gates = state.terrain.iter().filter(|&&t| t == Terrain::ArenaGate).count();
+            assert_eq!(gates, 1, "floor {} of {seed}", arena.floor);
+        }
+    }
+}
+
+#[test]
 fn friends_swap_places() {
     let mut world = World::hall(ZoneKind::Floor);
     let one = world.join(1, Arrive::Up);
@@ -187,7 +303,7 @@ fn every_floor_can_be_walked_from_stairs_to_stairs() {
             let cell = world.state.actor(slot).cell as usize;
             if world.state.cell(world.state.down) as usize == cell {
                 world.tell(1, Command::UseStairs);
-            } else if world.state.players[&ME].queue.is_empty() {
+            } else if world.state.players[&ME].sheet.queue.is_empty() {
                 let direction = towards_down(&world, cell);
                 world.tell(1, Command::Move(direction));
             } else {

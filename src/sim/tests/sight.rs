@@ -1,11 +1,13 @@
 //! What players remember is what a naive look at everything in view would have written down.
 
 use super::{World, any_command, spec};
+use crate::game::catalog::Terrain;
 use crate::game::items::Looks;
 use crate::game::rng::Rng;
-use crate::game::state::Arrive;
+use crate::game::state::{Arrive, ZoneKind};
+use crate::game::turn::Turn;
 use crate::model::limits::NO_ACTOR;
-use crate::model::{CellMap, CharacterId};
+use crate::model::{CellMap, CharacterId, Pos};
 use crate::sim::cpu::fov::field_of_view;
 use crate::sim::{appearance, visible};
 
@@ -61,4 +63,37 @@ fn memory_is_what_a_naive_look_would_have_written() {
             assert_eq!(*shown, sight);
         }
     }
+}
+
+#[test]
+fn a_door_that_closes_at_the_edge_of_a_view_is_seen() {
+    let mut world = World::hall(ZoneKind::Floor);
+    let slot = world.join(1, Arrive::Up);
+    for x in 1..39 {
+        let wall = world.state.cell(Pos::new(x, 12));
+        world.state.terrain[wall as usize] = Terrain::Wall;
+    }
+    let door = world.state.cell(Pos::new(20, 12));
+    let mut appeared = 0;
+    for (x, y) in (1..39).flat_map(|x| (8..12).map(move |y| (x, y))) {
+        world.state.terrain[door as usize] = Terrain::OpenDoor;
+        world.put(slot, Pos::new(x, y));
+        world.step(&[]);
+        let before = visible(&world.state, &mut world.scratch, CharacterId(1)).unwrap().clone();
+        let turn = &mut Turn { state: &mut world.state, events: &mut Vec::new() };
+        turn.set_terrain(door, Terrain::Door);
+        world.step(&[]);
+        let state = &world.state;
+        let (width, height) = (usize::from(state.width), usize::from(state.height));
+        let now = field_of_view(&state.derived.opaque, width, height, Pos::new(x, y), 24);
+        let shown = visible(state, &mut world.scratch, CharacterId(1)).unwrap();
+        assert_eq!(*shown, now, "from {x} {y}");
+        let is_seen = now.contains(Pos::new(20, 12));
+        appeared += u32::from(is_seen && !before.contains(Pos::new(20, 12)));
+        if is_seen {
+            let known = state.players[&CharacterId(1)].memory.cell(door as usize).unwrap();
+            assert_eq!(known.terrain(), Terrain::Door as u8, "from {x} {y}");
+        }
+    }
+    assert!(appeared > 0);
 }

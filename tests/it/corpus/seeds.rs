@@ -265,6 +265,7 @@ fn sheet() -> Sheet {
         deaths: 1,
         deepest: 5,
         home: ZoneId(2),
+        queue: [Command::Search].into(),
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn sheet(character: u64) -> Sheet {
         deaths: 0,
         deepest: 1,
         home: ZoneId(1),
+        queue: VecDeque::new(),
     }
 }
 
@@ -106,7 +107,6 @@ impl Scene {
         let player = Player {
             sheet,
             slot,
-            queue: VecDeque::new(),
             connected: true,
             guarded_until: Tick(0),
             sneaking: false,
