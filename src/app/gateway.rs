@@ -13,9 +13,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::admission::{Admitter, Request};
 use super::clock::Clock;
-use super::instance::{Message, Threads};
+use super::instance::Threads;
 use crate::gateway::{Admission, Config, ConnectionId, Delivery, Gateway, Located, Output};
-use crate::model::{CharacterId, GatewayId};
+use crate::model::CharacterId;
 use crate::net::{NetEvent, SendOutcome, Transport, quic, websocket};
 use crate::protocol::CloseReason;
 use crate::protocol::bus::Bundle;
@@ -196,8 +196,7 @@ impl Thread {
                     self.ask(connection, Request::Locate { connection, character });
                 }
                 Output::ToZone { zone, messages } => {
-                    let gateway: GatewayId = self.parts.config.id;
-                    self.parts.threads.send(zone, Message::Gateway { gateway, zone, messages });
+                    self.parts.threads.send_batch(self.parts.config.id, zone, messages);
                 }
             }
         }

@@ -13,6 +13,7 @@ use super::loader::Loader;
 use super::registrar::Registrar;
 use crate::game::state::{Departure, DepartureKey, Destination, STORE};
 use crate::journal::{self, Requests};
+use crate::model::limits::{GATEWAY_EVENTS_MAX, SIMULATION_MESSAGES_MAX};
 use crate::model::{GatewayId, Tick, ZoneId};
 use crate::protocol::bus::ToZone;
 use crate::telemetry::{Health, Metrics};
@@ -59,10 +60,24 @@ impl Threads {
 
     /// Sends to the thread that holds `zone`. A thread that has stopped hears nothing.
     pub fn send(&self, zone: ZoneId, message: Message) {
-        let inbox = &self.inboxes[zone.0 as usize % self.inboxes.len()];
-        if inbox.send(message).is_err() {
+        if self.inbox(zone).send(message).is_err() {
             log::debug!(zone = zone.0; "the simulation has stopped");
         }
+    }
+
+    /// Sends what players say to the thread that holds `zone`. If that is far behind, their inputs
+    /// are left out: no frame acknowledges them, so the clients send them again.
+    pub fn send_batch(&self, gateway: GatewayId, zone: ZoneId, mut messages: Vec<ToZone>) {
+        if self.inbox(zone).len() >= SIMULATION_MESSAGES_MAX {
+            messages.retain(|message| !matches!(message, ToZone::Input { .. }));
+        }
+        if !messages.is_empty() {
+            self.send(zone, Message::Gateway { gateway, zone, messages });
+        }
+    }
+
+    fn inbox(&self, zone: ZoneId) -> &Sender<Message> {
+        &self.inboxes[zone.0 as usize % self.inboxes.len()]
     }
 
     /// Asks every thread to stop after its present tick.
@@ -168,6 +183,10 @@ impl Thread {
     fn tick(&mut self) -> bool {
         while let Ok(message) = self.inbox.try_recv() {
             self.handle(message);
+        }
+        // Time stands still rather than that frames pile up.
+        if self.parts.gateway.len() >= GATEWAY_EVENTS_MAX {
+            return false;
         }
         let awake: Vec<ZoneId> = self
             .zones
@@ -324,4 +343,39 @@ fn observe(metrics: &Metrics, zone: &Zone) {
     metrics.keyframes.inc_by(counts.keyframes.into());
     let players = i64::try_from(zone.state().players.len()).unwrap_or(i64::MAX);
     metrics.zone_population.with_label_values(&[&zone.id().to_string()]).set(players);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Message, Threads};
+    use crate::model::limits::SIMULATION_MESSAGES_MAX;
+    use crate::model::{CharacterId, GatewayId, ZoneId};
+    use crate::protocol::bus::ToZone;
+
+    #[test]
+    fn a_thread_far_behind_is_told_what_cannot_be_said_again_only() {
+        let (threads, inboxes) = Threads::new(1);
+        let (character, attach) = (CharacterId(1), 1);
+        let input = || ToZone::Input {
+            character,
+            attach,
+            last_frame: 0,
+            keyframe: false,
+            first: 1,
+            commands: Vec::new(),
+        };
+        let leave = || ToZone::Detach { character, attach, leave: true };
+        let send = |messages| threads.send_batch(GatewayId(1), ZoneId(1), messages);
+        for _ in 0..SIMULATION_MESSAGES_MAX {
+            send(vec![input()]);
+        }
+        send(vec![input()]);
+        send(vec![input(), leave()]);
+        let inbox = &inboxes[0];
+        assert_eq!(inbox.len(), SIMULATION_MESSAGES_MAX + 1);
+        let Some(Message::Gateway { messages, .. }) = inbox.try_iter().last() else {
+            panic!("the last is from the gateway")
+        };
+        assert_eq!(messages, [leave()]);
+    }
 }

@@ -67,28 +67,69 @@ pub struct CellMap {
     sum: u32,
 }
 
-/// A byte a cell, and the rest of those cells that are more than terrain: few are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The terrain of each cell as a number in a palette, of as few bits as that takes: most chunks
+/// know of two or three kinds. Of the cells that are more than terrain, which few are, the rest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Chunk {
-    terrain: Vec<u8>,
+    palette: Vec<u8>,
+    /// The numbers of all cells, 1, 2, 4 or 8 bits each.
+    packed: Vec<u64>,
     /// Items, gas and fire by place, in order.
     rest: Vec<(u8, u16)>,
 }
 
 impl Chunk {
     fn new() -> Self {
-        Self { terrain: vec![UNKNOWN; CHUNK_CELLS], rest: Vec::new() }
+        Self { palette: vec![UNKNOWN], packed: vec![0; CHUNK_CELLS / 64], rest: Vec::new() }
+    }
+
+    /// Bits of one number.
+    fn bits(&self) -> usize {
+        self.packed.len() * 64 / CHUNK_CELLS
+    }
+
+    fn number(&self, within: u8) -> usize {
+        let (bits, at) = (self.bits(), usize::from(within) * self.bits());
+        (self.packed[at / 64] >> (at % 64)) as usize & ((1 << bits) - 1)
+    }
+
+    fn set_number(&mut self, within: u8, number: usize) {
+        let (bits, at) = (self.bits(), usize::from(within) * self.bits());
+        let word = &mut self.packed[at / 64];
+        *word &= !(((1 << bits) - 1) << (at % 64));
+        *word |= (number as u64) << (at % 64);
+    }
+
+    /// Doubles the bits of a number.
+    fn widen(&mut self) {
+        let numbers: Vec<usize> = (0..=u8::MAX).map(|within| self.number(within)).collect();
+        self.packed = vec![0; self.packed.len() * 2];
+        for (within, number) in (0..=u8::MAX).zip(numbers) {
+            self.set_number(within, number);
+        }
+    }
+
+    fn set_terrain(&mut self, within: u8, terrain: u8) {
+        let known = self.palette.iter().position(|&kind| kind == terrain);
+        let number = known.unwrap_or_else(|| {
+            self.palette.push(terrain);
+            if self.palette.len() > 1 << self.bits() {
+                self.widen();
+            }
+            self.palette.len() - 1
+        });
+        self.set_number(within, number);
     }
 
     fn cell(&self, within: u8) -> Option<Cell> {
-        let terrain = *self.terrain.get(usize::from(within)).filter(|&&t| t != UNKNOWN)?;
+        let terrain = *self.palette.get(self.number(within)).filter(|&&t| t != UNKNOWN)?;
         let rest = self.rest.binary_search_by_key(&within, |&(place, _)| place);
         let rest = rest.map_or(0, |at| self.rest[at].1);
         Some(Cell(u32::from(rest) << TERRAIN_BITS | u32::from(terrain)))
     }
 
     fn set(&mut self, within: u8, cell: Cell) {
-        self.terrain[usize::from(within)] = cell.terrain();
+        self.set_terrain(within, cell.terrain());
         let rest = (cell.0 >> TERRAIN_BITS) as u16;
         match (self.rest.binary_search_by_key(&within, |&(place, _)| place), rest) {
             (Ok(at), 0) => drop(self.rest.remove(at)),
@@ -101,7 +142,20 @@ impl Chunk {
     fn iter(&self) -> impl Iterator<Item = (usize, Cell)> + '_ {
         (0..=u8::MAX).filter_map(|within| Some((usize::from(within), self.cell(within)?)))
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.palette.len() + size_of_val(&self.packed[..]) + size_of_val(&self.rest[..])
+    }
 }
+
+/// What is known counts, not in which order it became so.
+impl PartialEq for Chunk {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Chunk {}
 
 const _: () = assert!(CHUNK_CELLS == 1 << u8::BITS, "a byte is a place in a chunk");
 
@@ -187,10 +241,9 @@ impl CellMap {
     /// Bytes this map needs on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let rest = |chunk: &Chunk| size_of_val(&chunk.rest[..]);
         let chunks = self.chunks.iter().flatten();
         size_of_val(&self.chunks[..])
-            + chunks.map(|c| size_of::<Chunk>() + CHUNK_CELLS + rest(c)).sum::<usize>()
+            + chunks.map(|chunk| size_of::<Chunk>() + chunk.heap_bytes()).sum::<usize>()
     }
 }
 
@@ -233,6 +286,20 @@ mod tests {
         assert_eq!(map.sum(), sum);
         assert_eq!(map.cell(40), Some(Cell(2)));
         assert_eq!(map.cell(41), None);
+    }
+
+    #[test]
+    fn maps_that_know_the_same_are_equal() {
+        let cells = [(3, Cell(9)), (700, Cell(2)), (3, Cell(4)), (5, Cell(1 << 6 | 9))];
+        let (mut one, mut other) = (CellMap::new(40, 20), CellMap::new(40, 20));
+        for &(index, cell) in &cells {
+            one.set(index, cell);
+        }
+        for &(index, cell) in cells[1..].iter().rev() {
+            assert_ne!(one, other);
+            other.set(index, cell);
+        }
+        assert_eq!(one, other);
     }
 
     #[test]
