@@ -332,6 +332,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 /// Runs until SIGTERM or SIGINT.
 pub fn run(config: &Config) -> anyhow::Result<()> {
     allow_descriptors();
+    share_memory();
     let running = start(config)?;
     let mut out = std::io::stdout();
     writeln!(out, "{}", running.ready_line()).context("writing to the standard output")?;
@@ -371,5 +372,18 @@ fn allow_descriptors() {
     };
     if !raised {
         log::warn!("the limit of open files stays: {}", std::io::Error::last_os_error());
+    }
+}
+
+/// Lets all threads share two arenas of the allocator: what is freed in one of a thread's own is of
+/// use to no other.
+fn share_memory() {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: sets a number, before there are other threads.
+        let shared = unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) } == 1;
+        if !shared {
+            log::warn!("the allocator keeps an arena for each thread");
+        }
     }
 }

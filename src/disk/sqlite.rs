@@ -106,6 +106,8 @@ pub fn is_full(error: &rusqlite::Error) -> bool {
 }
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages that a connection keeps: journal and ledger are written at their end and seldom read.
+const CACHE_KIBIBYTES: i32 = 256;
 const PAGES_MAX: u64 = 1_073_741_823;
 
 fn prepare(
@@ -123,6 +125,7 @@ fn prepare(
         Synchronous::Normal => "normal",
     };
     connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES).map_err(failed)?;
     if config.check && known > 0 {
         let verdict: String =
             connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
