@@ -65,7 +65,7 @@ fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
         activity.add_busy(&mut scratch.airs);
         gas::step(
             &mut turn.state.gas[kind as usize],
-            &turn.state.derived.airy,
+            &turn.state.derived.air,
             activity,
             &mut scratch.rows,
             tick.wrapping_mul(GASES as u64) + kind as u64,
