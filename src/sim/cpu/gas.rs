@@ -89,8 +89,9 @@ impl Pass for Flow<'_> {
     fn apply(&mut self, cells: &mut [u8], first: usize, around: &Around<'_>) {
         if self.dissipation == 0 {
             let near = Near::of(around, &self.air[first..], 0, cells.len());
-            for (i, cell) in cells.iter_mut().enumerate() {
-                *cell = spread(*cell, near.air[i], near.shares(i));
+            let air = near.air;
+            for i in 0..cells.len() {
+                cells[i] = spread(cells[i], air[i], near.shares(i));
             }
             return;
         }
