@@ -12,6 +12,7 @@ use bracket_pathfinding::prelude::{
     Algorithm2D, BaseMap, DijkstraMap, FieldOfViewAlg, Point, SmallVec,
 };
 use doryen_fov::{FovAlgorithm, FovRecursiveShadowCasting, FovRestrictive, MapData};
+use undercroft::game::derive::let_air;
 use undercroft::game::rng::Rng;
 use undercroft::model::geometry::{Direction, Pos};
 use undercroft::sim::cpu::activity::{Activity, Scratch as Rows};
@@ -327,9 +328,12 @@ fn gases() {
     let step = [("vector", gas::step as GasStep), ("baseline", gas::step_baseline)];
     for side in [256, 1024] {
         let map = Map::cave(side, side);
-        let open: Vec<u8> = map.passable.iter().map(|&p| p * 255).collect();
+        let mut air = vec![0; side * side];
+        for (cell, &passable) in map.passable.iter().enumerate() {
+            let_air(&mut air, side, cell, passable != 0);
+        }
         let mut rng = Rng::new(8, 8, 8);
-        let full: Vec<u8> = open.iter().map(|&o| o & rng.bits() as u8).collect();
+        let full: Vec<u8> = map.passable.iter().map(|&p| p * rng.bits() as u8).collect();
         let copy = copy_bandwidth(3 * side * side);
         let mut rows = Rows::default();
         for (name, step) in step {
@@ -338,7 +342,7 @@ fn gases() {
                 let time = median(
                     || Activity::of(&full, side, side),
                     |activity| {
-                        step(&mut cells, &open, activity, &mut rows, 1, rate);
+                        step(&mut cells, &air, activity, &mut rows, 1, rate);
                     },
                 );
                 let thins = if rate == 0 { "" } else { ", thins" };
@@ -351,17 +355,17 @@ fn gases() {
         let time = median(
             || (),
             |()| {
-                gas::step(&mut cells, &open, &mut activity, &mut rows, 1, 0);
+                gas::step(&mut cells, &air, &mut activity, &mut rows, 1, 0);
             },
         );
         println!("{side} one puff: {} ns, {} chunks", time.as_nanos(), activity.busy_chunks());
         quiet(side, |cells, activity| {
-            gas::step(cells, &open, activity, &mut rows, 1, 8);
+            gas::step(cells, &air, activity, &mut rows, 1, 8);
         });
     }
 }
 
-type GasStep = fn(&mut [u8], &[u8], &mut Activity, &mut Rows, u64, u8) -> u32;
+type GasStep = fn(&mut [u8], &[u8], &mut Activity, &mut Rows, u64, u8);
 type FireStep = fn(&mut [u8], &Fuel<'_>, &mut Activity, &mut Rows, (u64, u64), &mut Events);
 
 fn fires() {

@@ -15,7 +15,7 @@ pub fn derive(state: &mut ZoneState) {
         walk: vec![0; area],
         swim: vec![0; area],
         dig: vec![0; area],
-        airy: vec![0; area],
+        air: vec![0; area],
         ignition: vec![0; area],
         burn_ticks: vec![0; area],
         ..Derived::default()
@@ -55,7 +55,7 @@ pub(super) fn refresh_cell(state: &mut ZoneState, cell: u32) {
 }
 
 fn fill_planes(state: &mut ZoneState, cell: u32) {
-    let at = cell as usize;
+    let (at, width) = (cell as usize, usize::from(state.width));
     let terrain = state.terrain[at];
     let derived = &mut state.derived;
     let walks = walkable(terrain);
@@ -63,9 +63,26 @@ fn fill_planes(state: &mut ZoneState, cell: u32) {
     derived.walk[at] = u8::from(walks);
     derived.swim[at] = u8::from(terrain.has(flags::WATER) && !terrain.has(flags::BLOCKS_MOVE));
     derived.dig[at] = u8::from(walks || terrain.has(flags::DIGGABLE));
-    derived.airy[at] = if terrain.has(flags::BLOCKS_GAS) { 0 } else { 255 };
+    let_air(&mut derived.air, width, at, !terrain.has(flags::BLOCKS_GAS));
     derived.ignition[at] = terrain.row().ignition;
     derived.burn_ticks[at] = terrain.row().burn_ticks;
+}
+
+/// Marks the cells of an air plane where gas may be. The bits below it count the neighbours up,
+/// down, left and right where gas may be.
+pub const AIRY: u8 = 1 << 7;
+
+/// Says whether gas may be in a cell, to its neighbours too. An air plane begins with 0 everywhere.
+pub fn let_air(air: &mut [u8], width: usize, cell: usize, airy: bool) {
+    if airy == (air[cell] & AIRY != 0) {
+        return;
+    }
+    air[cell] ^= AIRY;
+    for beside in [cell.wrapping_sub(width), cell.wrapping_sub(1), cell + 1, cell + width] {
+        if let Some(air) = air.get_mut(beside) {
+            *air = if airy { *air + 1 } else { *air - 1 };
+        }
+    }
 }
 
 /// Whether monsters on foot go there of their own will.

@@ -148,8 +148,8 @@ pub struct Derived {
     pub swim: Vec<u8>,
     /// 1 where burrowers go: what can be walked on or dug through.
     pub dig: Vec<u8>,
-    /// 255 where gas may be.
-    pub airy: Vec<u8>,
+    /// Where gas may be and how many ways it has out of there: `derive::let_air`.
+    pub air: Vec<u8>,
     /// Chance in 256 to catch fire, and ticks that it burns.
     pub ignition: Vec<u8>,
     pub burn_ticks: Vec<u8>,

@@ -82,6 +82,11 @@ impl Activity {
         (here | here << 1 | here >> 1 | above | below) & low_bits(self.width.div_ceil(CHUNK_WIDTH))
     }
 
+    /// Says which of the chunks `mask` of `strip` hold something.
+    pub(super) fn set_busy(&mut self, strip: usize, mask: u64, holding: u64) {
+        self.busy[strip] = self.busy[strip] & !mask | holding;
+    }
+
     /// Looks again at the chunks `mask` of `strip`.
     fn settle(&mut self, plane: &[u8], strip: usize, mask: u64) {
         let rows = strip * CHUNK_HEIGHT..((strip + 1) * CHUNK_HEIGHT).min(self.height);
@@ -109,6 +114,21 @@ pub struct Scratch {
     active: Vec<u64>,
     /// Derived rows of a strip, with the one above and the one below it, and a byte at either end.
     derived: Vec<u8>,
+    /// The same as bits, for kernels that make them of their cells.
+    bits: Vec<u64>,
+}
+
+impl Scratch {
+    /// The active chunks of a plane, a word a row of chunks, and room for bits.
+    pub(super) fn bits(&mut self, activity: &Activity) -> (&[u64], &mut Vec<u64>) {
+        self.find_active(activity);
+        (&self.active, &mut self.bits)
+    }
+
+    fn find_active(&mut self, activity: &Activity) {
+        self.active.clear();
+        self.active.extend((0..activity.busy.len()).map(|strip| activity.active(strip)));
+    }
 }
 
 /// What the cells around those of a segment held before the sweep, after `Pass::derive`.
@@ -212,10 +232,9 @@ pub(super) fn sweep<P: Pass>(
     if activity.is_quiet() || width < 3 || height < 3 {
         return;
     }
-    let Scratch { active, derived } = scratch;
+    scratch.find_active(activity);
+    let Scratch { active, derived, .. } = scratch;
     let size = (CHUNK_HEIGHT + 2) * width + 2;
-    active.clear();
-    active.extend((0..activity.busy.len()).map(|strip| activity.active(strip)));
     derived.clear();
     derived.resize(size + CACHE_LINE, 0);
     // Vectors of a row, and of those above and below it in most zones, lie within cache lines.

@@ -65,7 +65,7 @@ fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
         activity.add_busy(&mut scratch.airs);
         gas::step(
             &mut turn.state.gas[kind as usize],
-            &turn.state.derived.airy,
+            &turn.state.derived.air,
             activity,
             &mut scratch.rows,
             tick.wrapping_mul(GASES as u64) + kind as u64,
@@ -128,11 +128,11 @@ fn burn(turn: &mut Turn<'_>, scratch: &mut Scratch) {
     let mut events = std::mem::take(&mut scratch.burning);
     let moment = (state.seed, state.tick.0);
     fire::step(&mut state.fire, &fuel, activity, &mut scratch.rows, moment, &mut events);
-    for &cell in &events.ignited {
+    for cell in events.ignited.cells() {
         turn.state.mark_changed(cell);
         scorch(turn, cell);
     }
-    for &cell in &events.burnt_out {
+    for cell in events.burnt_out.cells() {
         turn.state.mark_changed(cell);
         let terrain = turn.state.terrain[cell as usize];
         if terrain.row().ignition > 0 {
@@ -173,9 +173,9 @@ fn collapse(turn: &mut Turn<'_>, cell: u32) {
 }
 
 /// Methane that a flame has reached: it is gone, and hurts whoever stands there.
-fn explode(turn: &mut Turn<'_>, cells: &[u32]) {
+fn explode(turn: &mut Turn<'_>, cells: &fire::Marks) {
     let mut shown = 0;
-    for &cell in cells {
+    for cell in cells.cells() {
         let methane = &mut turn.state.gas[Gas::Methane as usize][cell as usize];
         let amount = i32::from(std::mem::take(methane));
         if amount == 0 {

@@ -1,6 +1,8 @@
 //! Fire: burns down, spreads to what is flammable beside it, and sets off methane.
 
-use super::activity::{Activity, Around, Pass, Scratch, sweep, sweep_wide};
+use lanes::{BLOCK, Lanes};
+
+use super::activity::{Activity, CHUNK_HEIGHT, CHUNK_WIDTH, Scratch};
 use super::{bits, noise};
 
 /// What the cells of a zone have to burn, a byte a cell.
@@ -14,24 +16,41 @@ pub struct Fuel<'a> {
     pub methane: &'a [u8],
 }
 
-/// What a tick of fire has done: cell indices in row-major order.
-///
-/// A cell may be in several lists.
+/// What a tick of fire has done. A cell may be in several lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Events {
     /// Caught fire in this tick.
-    pub ignited: Vec<u32>,
+    pub ignited: Marks,
     /// Burnt for the last time in this tick.
-    pub burnt_out: Vec<u32>,
+    pub burnt_out: Marks,
     /// Hold methane and burn or lie beside a burning cell. The caller takes the gas away, deals
     /// the damage and may set the cell on fire.
-    pub exploded: Vec<u32>,
+    pub exploded: Marks,
+}
+
+/// Marked cells in row-major order, as masks of blocks with their first cells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks(Vec<(u32, u64)>);
+
+impl Marks {
+    /// The indices of the cells.
+    pub fn cells(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().flat_map(|&(first, mask)| bits::ones(mask).map(move |i| first + i as u32))
+    }
+
+    #[inline(always)]
+    fn push(&mut self, first: usize, mask: u64) {
+        if mask != 0 {
+            self.0.push((u32::try_from(first).expect("a zone has below 2^32 cells"), mask));
+        }
+    }
 }
 
 /// Burns for one tick; `events` is cleared first.
 ///
 /// `fire` holds the ticks that each cell goes on burning, 0 for none. `activity` belongs to it:
-/// whoever sets a cell on fire wakes it there too. The outer border must not be flammable.
+/// whoever sets a cell on fire wakes it there too. The outer border must neither be flammable nor
+/// burn.
 pub fn step(
     fire: &mut [u8],
     fuel: &Fuel<'_>,
@@ -40,8 +59,13 @@ pub fn step(
     (seed, tick): (u64, u64),
     events: &mut Events,
 ) {
-    let mut burn = Burn::new(fire.len(), fuel, (seed, tick), events);
-    sweep_wide(fire, activity, scratch, &mut burn);
+    let mut burn = Burn::new(fire.len(), fuel, activity, (seed, tick), events);
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+        // SAFETY: the processor has just been asked for both.
+        return unsafe { burn_avx512(fire, activity, scratch, &mut burn) };
+    }
+    burn_active::<[u8; BLOCK]>(fire, activity, scratch, &mut burn);
 }
 
 /// The same as [`step`] in the instructions that every processor has, to compare with.
@@ -53,21 +77,76 @@ pub fn step_baseline(
     (seed, tick): (u64, u64),
     events: &mut Events,
 ) {
-    let mut burn = Burn::new(fire.len(), fuel, (seed, tick), events);
-    sweep(fire, activity, scratch, &mut burn);
+    let mut burn = Burn::new(fire.len(), fuel, activity, (seed, tick), events);
+    burn_active::<[u8; BLOCK]>(fire, activity, scratch, &mut burn);
 }
 
-/// Bits of a cell's fate.
-const BURNT_OUT: u8 = 1 << 0;
-const IGNITES: u8 = 1 << 1;
-const EXPLODES: u8 = 1 << 2;
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn burn_avx512(
+    fire: &mut [u8],
+    activity: &mut Activity,
+    scratch: &mut Scratch,
+    burn: &mut Burn<'_>,
+) {
+    burn_active::<lanes::Avx512>(fire, activity, scratch, burn);
+}
 
-/// Cells done at a time, whatever becomes of them: vector code has a fixed size.
-const BLOCK: usize = 64;
-type Block = [u8; BLOCK];
+/// Burns the active chunks, a row of one at a time.
+#[inline(always)]
+fn burn_active<L: Lanes>(
+    fire: &mut [u8],
+    activity: &mut Activity,
+    scratch: &mut Scratch,
+    burn: &mut Burn<'_>,
+) {
+    const { assert!(BLOCK == CHUNK_WIDTH) };
+    let (width, height) = (activity.width(), activity.height());
+    if activity.is_quiet() || width < 3 || height < 3 {
+        return;
+    }
+    let (active, burning) = scratch.bits(activity);
+    // A word for each block of a strip, of the row above and of the one below it, and a quiet one
+    // at either end of a row.
+    let stride = width.div_ceil(BLOCK) + 2;
+    burning.clear();
+    burning.resize((CHUNK_HEIGHT + 2) * stride, 0);
+    for (strip, &mask) in active.iter().enumerate() {
+        let rows = (strip * CHUNK_HEIGHT).max(1)..((strip + 1) * CHUNK_HEIGHT).min(height - 1);
+        if mask == 0 || rows.is_empty() {
+            burning[..stride].fill(0);
+            continue;
+        }
+        // Row 0 of `burning` was left by the strip above, which has changed since.
+        let below = burning[stride..].chunks_exact_mut(stride);
+        for (words, row) in below.zip(fire[rows.start * width..].chunks_exact(width)) {
+            for (chunk, (word, cells)) in words[1..].iter_mut().zip(row.chunks(BLOCK)).enumerate() {
+                *word = if mask >> chunk & 1 == 0 { 0 } else { L::load(cells).holding() };
+            }
+        }
+        let mut busy = 0;
+        for (r, y) in rows.clone().enumerate() {
+            let near = &burning[r * stride..][..3 * stride];
+            let row = &mut fire[y * width..][..width];
+            for (chunk, cells) in row.chunks_mut(BLOCK).enumerate() {
+                let at = stride + 1 + chunk;
+                let own = near[at];
+                let across = own << 1 | own >> 1 | near[at - 1] >> 63 | near[at + 1] << 63;
+                let beside = across | near[at - stride] | near[at + stride];
+                // So it is in all chunks that are not active.
+                if own | beside != 0 {
+                    busy |= u64::from(burn.block::<L>(cells, (chunk, y), own, beside)) << chunk;
+                }
+            }
+        }
+        activity.set_busy(strip, mask, busy);
+        burning.copy_within(rows.len() * stride..(rows.len() + 1) * stride, 0);
+    }
+}
 
 struct Burn<'a> {
     fuel: Fuel<'a>,
+    width: usize,
     key: u32,
     events: &'a mut Events,
 }
@@ -76,134 +155,53 @@ impl<'a> Burn<'a> {
     fn new(
         cells: usize,
         fuel: &Fuel<'a>,
+        activity: &Activity,
         (seed, tick): (u64, u64),
         events: &'a mut Events,
     ) -> Self {
+        let width = activity.width();
+        assert_eq!(cells, width * activity.height(), "a plane has one byte a cell");
         for plane in [fuel.ignition, fuel.burn_ticks, fuel.methane] {
             assert_eq!(plane.len(), cells, "all planes are of the same zone");
         }
-        events.ignited.clear();
-        events.burnt_out.clear();
-        events.exploded.clear();
-        Self { fuel: *fuel, key: noise::key(seed, tick), events }
+        events.ignited.0.clear();
+        events.burnt_out.0.clear();
+        events.exploded.0.clear();
+        Self { fuel: *fuel, width, key: noise::key(seed, tick), events }
     }
 
-    /// Burns the cells from index `first` on; `near` says of the cells themselves and of those
-    /// above, below, to the left and to the right whether they burn, `fuel` holds ignition, burn
-    /// ticks and methane.
+    /// Burns a row of a chunk, of which the cells in `own` burn and those in `beside` lie beside a
+    /// burning one; returns whether any burns now.
     #[inline(always)]
-    fn burn(&mut self, cells: &mut Block, first: usize, near: [&Block; 5], fuel: [&Block; 3]) {
-        let [own, up, down, left, right] = near;
-        let [ignition, burn_ticks, methane] = fuel;
-        let mut fates = [0; BLOCK];
-        let mut any = 0;
-        for i in 0..BLOCK {
-            let beside = up[i] | down[i] | left[i] | right[i];
-            let burnt_out = u8::from(cells[i] == 1);
-            let may_ignite = beside & (own[i] ^ 1) & u8::from(ignition[i] != 0);
-            let explodes = (beside | own[i]) & u8::from(methane[i] != 0);
-            cells[i] -= own[i];
-            fates[i] = burnt_out | may_ignite << 1 | explodes << 2;
-            any |= fates[i];
+    fn block<L: Lanes>(
+        &mut self,
+        cells: &mut [u8],
+        (chunk, y): (usize, usize),
+        own: u64,
+        beside: u64,
+    ) -> bool {
+        let first = y * self.width + chunk * BLOCK;
+        let held = |plane: &[u8]| L::load(&plane[first..first + cells.len()]);
+        let ignition = held(self.fuel.ignition);
+        let exploded = (own | beside) & held(self.fuel.methane).holding();
+        let mut now = L::load(cells).lowered();
+        let left = now.holding();
+        let mut ignited = beside & !own & ignition.holding();
+        if ignited != 0 {
+            let word = noise::word(chunk * BLOCK, y, self.width);
+            ignited &= ignition.above(L::draws(self.key, word));
+            now = now.with(ignited, held(self.fuel.burn_ticks));
         }
-        if any & IGNITES != 0 {
-            any = self.kindle(cells, &mut fates, first, ignition, burn_ticks);
-        }
-        if any != 0 {
-            self.record(&fates, any, u32::try_from(first).expect("a zone has below 2^32 cells"));
-        }
-    }
-
-    /// Lights those of the cells that may catch fire whose draw says so, and takes `IGNITES` from
-    /// the others. A draw for every cell, side by side, is cheaper than one for each that may.
-    #[inline(always)]
-    fn kindle(
-        &self,
-        cells: &mut Block,
-        fates: &mut Block,
-        first: usize,
-        ignition: &Block,
-        burn_ticks: &Block,
-    ) -> u8 {
-        let mut draws = [0; BLOCK];
-        for (draw, cell) in draws.iter_mut().zip(first as u32..) {
-            *draw = noise::bits(self.key, cell) as u8;
-        }
-        let mut any = 0;
-        for i in 0..BLOCK {
-            let lights = u8::from(draws[i] < ignition[i]) * IGNITES;
-            fates[i] &= !IGNITES | lights;
-            // What may catch fire holds 0.
-            let ticks = burn_ticks[i].max(1);
-            cells[i] |= if fates[i] & IGNITES == 0 { 0 } else { ticks };
-            any |= fates[i];
-        }
-        any
-    }
-
-    /// Lists what happens to the cells of a block; `any` holds every bit that is set in one.
-    #[inline(always)]
-    fn record(&mut self, fates: &Block, any: u8, first: u32) {
-        for (fate, list) in [
-            (BURNT_OUT, &mut self.events.burnt_out),
-            (IGNITES, &mut self.events.ignited),
-            (EXPLODES, &mut self.events.exploded),
-        ] {
-            if any & fate != 0 {
-                let mut marks = [0; BLOCK];
-                for i in 0..BLOCK {
-                    marks[i] = fates[i] & fate;
-                }
-                let mut left = bits::pack_row(&marks);
-                list.extend((0..left.count_ones()).map(|_| {
-                    let cell = first + left.trailing_zeros();
-                    left &= left - 1;
-                    cell
-                }));
-            }
-        }
+        now.store(cells);
+        self.events.ignited.push(first, ignited);
+        self.events.burnt_out.push(first, own & !left);
+        self.events.exploded.push(first, exploded);
+        left | ignited != 0
     }
 }
 
-/// A part of a block filled up with 0.
-fn padded(part: &[u8]) -> Block {
-    let mut block = [0; BLOCK];
-    block[..part.len()].copy_from_slice(part);
-    block
-}
-
-impl Pass for Burn<'_> {
-    /// Whether each cell burns.
-    #[inline(always)]
-    fn derive(&self, to: &mut [u8], cells: &[u8], _first: usize) {
-        for (to, &cell) in to.iter_mut().zip(cells) {
-            *to = u8::from(cell != 0);
-        }
-    }
-
-    #[inline(always)]
-    fn apply(&mut self, cells: &mut [u8], first: usize, around: &Around<'_>) {
-        let count = cells.len();
-        let near = [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)]
-            .map(|(ahead, below)| around.of(0, count, ahead, below).as_chunks::<BLOCK>());
-        let fuel = [self.fuel.ignition, self.fuel.burn_ticks, self.fuel.methane]
-            .map(|plane| plane[first..first + count].as_chunks::<BLOCK>());
-        let (blocks, rest) = cells.as_chunks_mut::<BLOCK>();
-        for (number, cells) in blocks.iter_mut().enumerate() {
-            let near = near.map(|(blocks, _)| &blocks[number]);
-            let fuel = fuel.map(|(blocks, _)| &blocks[number]);
-            self.burn(cells, first + number * BLOCK, near, fuel);
-        }
-        if !rest.is_empty() {
-            let mut cells = padded(rest);
-            let near = near.map(|(_, rest)| padded(rest));
-            let fuel = fuel.map(|(_, rest)| padded(rest));
-            let first = first + count - rest.len();
-            self.burn(&mut cells, first, near.each_ref(), fuel.each_ref());
-            rest.copy_from_slice(&cells[..rest.len()]);
-        }
-    }
-}
+#[path = "fire_lanes.rs"]
+mod lanes;
 
 #[cfg(test)]
 #[path = "fire_tests.rs"]
