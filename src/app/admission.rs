@@ -39,15 +39,18 @@ impl Admitter {
     /// The admitter and its thread's end.
     #[must_use]
     pub fn new() -> (Self, Receiver<Request>) {
-        let (requests, inbox) = crossbeam_channel::bounded(ADMISSION_REQUESTS_MAX);
+        let (requests, inbox) = crossbeam_channel::unbounded();
         (Self { requests }, inbox)
     }
 
-    /// Asks, without ever waiting; false if too many ask already.
+    /// Asks, without ever waiting; false if too many ask already. The end of a session is always
+    /// taken: there is one a connection.
     #[must_use]
     pub fn ask(&self, request: Request) -> bool {
+        let is_end = matches!(request, Request::End { .. });
         // The thread ends after the gateway: it cannot be gone.
-        self.requests.try_send(request).is_ok()
+        (is_end || self.requests.len() < ADMISSION_REQUESTS_MAX)
+            && self.requests.send(request).is_ok()
     }
 }
 
@@ -99,19 +102,21 @@ impl Parts {
     ) -> Result<Admission, CloseReason> {
         let now = unix_now();
         let refused = |_| CloseReason::Unauthenticated;
-        let (account, session, character) = if resume.is_empty() {
+        let (account, session, character, located) = if resume.is_empty() {
             let account = self.tokens.verify_access(now, token).map_err(refused)?;
             let character = self.choose(account, character)?;
             let session = random().map_err(|_| CloseReason::Internal)?;
             let session = SessionId(u64::from_le_bytes(session).max(1));
+            let located = self.locate(character)?;
+            // Last, so that a login that fails ends nobody's session.
             self.store.begin_session(character, session).map_err(|error| internal(&error))?;
-            (account, session, character)
+            (account, session, character, located)
         } else {
             let claims = self.tokens.verify_session(now, resume).map_err(refused)?;
             self.check_current(&claims)?;
-            (claims.account, claims.session, claims.character)
+            let SessionClaims { account, session, character } = claims;
+            (account, session, character, self.locate(character)?)
         };
-        let located = self.locate(character)?;
         let resume = self.tokens.issue(&Claims {
             account,
             issued: now,

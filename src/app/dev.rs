@@ -66,12 +66,12 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     health.raise(Obstacle::Recovering);
     let disk = disk::sqlite::Config { synchronous: config.synchronous, ..Default::default() };
     let journal = Journal::Sqlite(SqliteJournal::open(&folder, disk)?);
-    let store = Arc::new(Store::open(&folder, disk)?);
-    let tokens = Arc::new(load_tokens(&folder)?);
     let reader = journal.reader()?;
-
     let directory = Arc::new(Directory::default());
     let zones = recover(&reader, &world, &directory)?;
+    // Only now: a journal that is refused leaves the store as it was, for the version that can.
+    let store = Arc::new(Store::open(&folder, disk)?);
+    let tokens = Arc::new(load_tokens(&folder)?);
 
     let clock = Arc::new(Clock::new(config.ticks_per_second));
     let (threads, inboxes) = Threads::new(config.simulation_threads);

@@ -74,7 +74,7 @@ impl Thread {
         let mut next_second = tick;
         loop {
             let reading = tick - self.lead;
-            let restless = self.parts.quic.restless_until(Instant::now());
+            let restless = self.parts.quic.restless_until();
             match self.inbox.recv_deadline(restless.map_or(reading, |until| until.min(reading))) {
                 Ok(Event::Drain) => return self.drain(),
                 Ok(event) => {
@@ -242,7 +242,13 @@ impl Thread {
         let is_done = |parts: &Parts| parts.websockets.is_empty() && parts.quic.is_empty();
         while !is_done(&self.parts) && Instant::now() < until {
             self.parts.websockets.read_all(|_, _| {});
-            self.parts.quic.read_all(|_, _| {});
+            let mut late = Vec::new();
+            self.parts.quic.read_all(|id, read| {
+                late.extend(matches!(read, quic::PoolRead::Opened { .. }).then_some(id));
+            });
+            for id in late {
+                self.parts.quic.close(id, CloseReason::Draining);
+            }
             self.parts.quic.flush();
             match self.inbox.recv_timeout(LAST_WORDS_PERIOD) {
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}

@@ -69,7 +69,7 @@ impl Threads {
     /// are left out: no frame acknowledges them, so the clients send them again.
     pub fn send_batch(&self, gateway: GatewayId, zone: ZoneId, mut messages: Vec<ToZone>) {
         if self.inbox(zone).len() >= SIMULATION_MESSAGES_MAX {
-            messages.retain(|message| !matches!(message, ToZone::Input { .. }));
+            messages.retain(is_said_once);
         }
         if !messages.is_empty() {
             self.send(zone, Message::Gateway { gateway, zone, messages });
@@ -263,13 +263,21 @@ impl Thread {
     }
 
     /// Keeps a message for a zone that is not here yet and has the zone loaded.
-    fn load_for(&mut self, id: ZoneId, message: Message) {
+    fn load_for(&mut self, id: ZoneId, mut message: Message) {
         if self.failed.contains(&id) {
             return;
         }
         let waiting = self.loading.entry(id).or_default();
         if waiting.is_empty() {
             self.parts.loader.load(id);
+        }
+        if waiting.len() >= SIMULATION_MESSAGES_MAX
+            && let Message::Gateway { messages, .. } = &mut message
+        {
+            messages.retain(is_said_once);
+            if messages.is_empty() {
+                return;
+            }
         }
         waiting.push(message);
     }
@@ -330,6 +338,11 @@ impl Thread {
             self.parts.loader.save_snapshot(zone.state());
         }
     }
+}
+
+/// Whether nobody says it again.
+fn is_said_once(message: &ToZone) -> bool {
+    !matches!(message, ToZone::Input { .. })
 }
 
 fn has_commands(message: &ToZone) -> bool {

@@ -13,6 +13,8 @@ pub(super) enum Phase {
     New,
     /// Hello is being checked.
     Admitting,
+    /// Bye was said meanwhile; nothing more is heard.
+    Parting,
     Playing(Playing),
     /// Bye was said and its session is being ended; nothing more is heard.
     Leaving,

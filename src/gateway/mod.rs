@@ -119,7 +119,8 @@ pub enum Output {
 pub enum Delivery {
     /// In order and completely.
     Reliable,
-    /// A frame, in order: if it is dropped, [`Gateway::handle_slow`] has to be called.
+    /// A frame, in order: if it is dropped, [`Gateway::handle_slow`] has to be called or the
+    /// connection closed.
     Frame,
     /// A frame that may get lost, as the client has agreed.
     Datagram,
@@ -195,11 +196,6 @@ impl Gateway {
         }
     }
 
-    /// The transport connection is gone.
-    pub fn handle_closed(&mut self, id: ConnectionId) {
-        self.remove(id);
-    }
-
     /// The transport connection is gone; the transport itself closed it if there is a reason.
     pub fn handle_ended(&mut self, id: ConnectionId, reason: Option<CloseReason>) {
         if let Some(reason) = reason.filter(|_| self.connections.contains_key(&id)) {
@@ -226,7 +222,7 @@ impl Gateway {
     fn handle_decoded(&mut self, now: Duration, id: ConnectionId, message: ClientMessage) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         match (message, &connection.phase) {
-            (_, Phase::Leaving) => {}
+            (_, Phase::Parting | Phase::Leaving) => {}
             (ClientMessage::Hello { version, .. }, _) if version != crate::protocol::VERSION => {
                 self.close(id, CloseReason::Version);
             }
@@ -255,7 +251,8 @@ impl Gateway {
                 // Goodbye is said when it is true: no resume token works any more.
                 self.outputs.push_back(Output::End { connection: id, character, session });
             }
-            (ClientMessage::Bye, _) => self.close(id, CloseReason::Goodbye),
+            (ClientMessage::Bye, Phase::Admitting) => connection.phase = Phase::Parting,
+            (ClientMessage::Bye, Phase::New) => self.close(id, CloseReason::Goodbye),
             (ClientMessage::Hello { .. } | ClientMessage::Input { .. }, _) => {
                 self.close(id, CloseReason::OutOfOrder);
             }
@@ -265,8 +262,15 @@ impl Gateway {
     /// Answers [`Output::Admit`] and [`Output::End`].
     pub fn handle_admission(&mut self, id: ConnectionId, answer: Result<Admission, CloseReason>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let is_parting = matches!(connection.phase, Phase::Parting);
         let admission = match answer {
+            Ok(admission) if is_parting => {
+                connection.phase = Phase::Leaving;
+                let Admission { character, session, .. } = admission;
+                return self.outputs.push_back(Output::End { connection: id, character, session });
+            }
             Ok(admission) => admission,
+            Err(_) if is_parting => return self.close(id, CloseReason::Goodbye),
             Err(reason) => return self.close(id, reason),
         };
         connection.session = admission.session;
@@ -422,7 +426,7 @@ impl Gateway {
         let late = |c: &Connection| {
             let since = |then: Duration| now.saturating_sub(then);
             match (&c.phase, c.slow_since) {
-                (Phase::New | Phase::Admitting, _) => {
+                (Phase::New | Phase::Admitting | Phase::Parting, _) => {
                     (since(c.opened) > self.config.hello_timeout).then_some(CloseReason::Idle)
                 }
                 (_, Some(slow)) if since(slow) > self.config.slow_timeout => {

@@ -216,3 +216,23 @@ fn draining_closes_everyone_with_a_reason_to_come_back() {
     gateway.handle_opened(T0, 2, HERE, true);
     assert_eq!(closed_with(&mut gateway, 2), Some(CloseReason::Draining));
 }
+
+#[test]
+fn goodbye_before_the_hello_is_answered_ends_the_session_all_the_same() {
+    let mut gateway = Gateway::new(Config::default());
+    for (id, answer) in [(1, Ok(admission(5))), (2, Err(CloseReason::Superseded))] {
+        gateway.handle_opened(T0, id, HERE, true);
+        gateway.handle_message(T0, id, &hello());
+        gateway.handle_message(T0, id, &ClientMessage::Bye.encode());
+        assert_eq!(closed_with(&mut gateway, id), None, "its session is not known yet");
+        let is_let_in = answer.is_ok();
+        gateway.handle_admission(id, answer);
+        if is_let_in {
+            let (character, session) = (CharacterId(5), SessionId(50));
+            let end = Output::End { connection: id, character, session };
+            assert_eq!(outputs(&mut gateway), [end]);
+            gateway.handle_admission(id, Err(CloseReason::Goodbye));
+        }
+        assert_eq!(closed_with(&mut gateway, id), Some(CloseReason::Goodbye));
+    }
+}

@@ -70,6 +70,7 @@ pub struct CellMap {
 /// The terrain of each cell as a number in a palette, of as few bits as that takes: most chunks
 /// know of two or three kinds. Of the cells that are more than terrain, which few are, the rest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 struct Chunk {
     palette: Vec<u8>,
     /// The numbers of all cells, 1, 2, 4 or 8 bits each.
@@ -145,6 +146,26 @@ impl Chunk {
 
     fn heap_bytes(&self) -> usize {
         self.palette.len() + size_of_val(&self.packed[..]) + size_of_val(&self.rest[..])
+    }
+}
+
+/// A chunk as it was written, not checked yet.
+#[derive(Deserialize)]
+struct Stored {
+    palette: Vec<u8>,
+    packed: Vec<u64>,
+    rest: Vec<(u8, u16)>,
+}
+
+impl TryFrom<Stored> for Chunk {
+    type Error = &'static str;
+
+    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
+        let Stored { palette, packed, rest } = stored;
+        if !matches!(packed.len(), 4 | 8 | 16 | 32) {
+            return Err("the cells of a chunk have 1, 2, 4 or 8 bits each");
+        }
+        Ok(Self { palette, packed, rest })
     }
 }
 

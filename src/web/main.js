@@ -105,7 +105,8 @@ async function main() {
   const play = (credentials) => {
     screens.hide();
     const game = new Game(info, new Content(content), forced, (reason) => {
-      if (reason?.name === 'unauthenticated' || reason?.name === 'no_character') vault.forgetResume();
+      // A session that another has replaced never comes back.
+      if (['unauthenticated', 'no_character', 'superseded'].includes(reason?.name)) vault.forgetResume();
       if (!reason || reason.name === 'goodbye') vault.forgetResume();
       screens.show(reason && reason.name !== 'goodbye' ? reason.text : '');
     });

@@ -20,7 +20,7 @@ pub enum ReplayError {
     },
     #[error(
         "zone {zone} was written by simulation version {written} and this is version {own}: \
-         start the version that wrote it, let it make a snapshot, then update"
+         start the version that wrote it, or begin with a new data folder"
     )]
     Version { zone: ZoneId, written: u32, own: u32 },
     #[error("journal of zone {zone} has tick {got} where tick {expected} belongs")]

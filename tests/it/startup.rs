@@ -189,7 +189,7 @@ fn files_that_cannot_be_used_are_named_with_what_to_do() {
     refuse("newer", &[journal, "newer version", "update the server"], &|data| {
         sql(data, "PRAGMA user_version = 99");
     });
-    refuse("newer-entry", &["simulation version", "update"], &|data| {
+    refuse("newer-entry", &["simulation version", "new data folder"], &|data| {
         sql(
             data,
             "DELETE FROM snapshots WHERE tick = (SELECT max(tick) FROM snapshots);
@@ -197,7 +197,7 @@ fn files_that_cannot_be_used_are_named_with_what_to_do() {
              WHERE tick = (SELECT max(tick) FROM entries)",
         );
     });
-    refuse("newer-snapshot", &["simulation version", "update"], &|data| {
+    refuse("newer-snapshot", &["simulation version", "new data folder"], &|data| {
         sql(data, "UPDATE snapshots SET version = version + 1");
     });
     refuse("no-world", &["world.toml", "restore"], &|data| {

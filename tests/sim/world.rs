@@ -274,7 +274,7 @@ impl World {
                 }
                 Packet::ServerClosed { connection } => {
                     if let Some(server) = &mut self.server {
-                        server.gateway.handle_closed(connection);
+                        server.gateway.handle_ended(connection, None);
                     }
                 }
                 Packet::ToClient { connection, bytes } => {
@@ -354,7 +354,7 @@ impl World {
                 gateway::Output::Close { connection, .. } => {
                     let packet = Packet::ClientClosed { connection };
                     self.network.send_ordered(self.now, connection, false, packet);
-                    server.gateway.handle_closed(connection);
+                    server.gateway.handle_ended(connection, None);
                 }
                 other => panic!("not for the network: {other:?}"),
             }

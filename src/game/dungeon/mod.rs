@@ -1,7 +1,7 @@
 //! Grows the floors of the dungeon and the arenas from a seed.
 //!
-//! Entry points: [`floor`], [`arena`] and [`hall`]. A floor is grown room by room, joined by loops, given
-//! its stairs, flooded by lakes, mended where a lake cut it, furnished, overgrown, and last given
+//! Entry points: [`floor`], [`arena`] and [`hall`]. A floor is grown room by room, joined by loops,
+//! given its stairs, flooded by lakes, mended where a lake cut it, furnished, overgrown, and last given
 //! its secrets. The same specification gives the same cells everywhere. It never fails: a draw
 //! that came out too cramped is drawn again, and a plain hall stands in when all draws did. It
 //! must never look at actors or items; it only says where they may be.

@@ -225,7 +225,7 @@ async fn resolve(address: &str) -> Result<SocketAddr, ConnectError> {
 }
 
 /// Parses text as the type of a field, here one whose crate is not ours to name.
-fn parse_as<T: FromStr, U>(text: &str, _field: impl Fn(U) -> T) -> Option<T> {
+pub(super) fn parse_as<T: FromStr, U>(text: &str, _field: impl Fn(U) -> T) -> Option<T> {
     text.parse().ok()
 }
 

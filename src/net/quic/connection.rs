@@ -18,8 +18,8 @@ use crate::protocol::{ALPN, CloseReason};
 
 /// Bytes taken from a stream at a time.
 const CHUNK_BYTES_MAX: usize = 2_048;
-/// Messages taken from one connection in one pass; the rest waits for the next.
-const MESSAGES_PER_PASS_MAX: usize = 16;
+/// Chunks of a stream, and datagrams, taken in one pass; the rest waits for the next.
+const CHUNKS_PER_PASS_MAX: usize = 16;
 /// Bytes that may wait for the control stream.
 const UNWRITTEN_BYTES_MAX: usize = 64 * 1024;
 /// How long last words may take to arrive, and the peer to go after them.
@@ -71,11 +71,23 @@ struct Browser {
     /// The stream of its CONNECT, once it was answered.
     session: Option<StreamId>,
     /// Streams that have not said what they are.
-    unknown: Vec<(StreamId, Vec<u8>)>,
+    unknown: Vec<Unknown>,
 }
 
-/// The control stream of a browser, and what followed its head.
-type Begun = (StreamId, Bytes);
+/// A stream of a browser, as far as it was read to learn what it is.
+#[derive(Debug)]
+struct Unknown {
+    stream: StreamId,
+    bytes: Vec<u8>,
+    read: Read,
+}
+
+/// The control stream, what was read of it to find it, and how far.
+struct Begun {
+    stream: StreamId,
+    bytes: Bytes,
+    read: Read,
+}
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -92,6 +104,8 @@ pub(super) struct Connection {
     unwritten: Vec<u8>,
     /// More has come than one pass takes.
     pub(super) has_more: bool,
+    /// The control stream was read to its end when it was found.
+    is_finished: bool,
 }
 
 impl Connection {
@@ -105,6 +119,7 @@ impl Connection {
             framer: Framer::new(CLIENT_MESSAGE_BYTES_MAX),
             unwritten: Vec::new(),
             has_more: false,
+            is_finished: false,
         }
     }
 
@@ -174,17 +189,26 @@ impl Connection {
             return (Opening::Pending, Bytes::new());
         };
         let found = match browser {
-            None => self.quic.streams().accept(Dir::Bi).map(|stream| (stream, Bytes::new())),
+            None => self.quic.streams().accept(Dir::Bi).map(|stream| Begun {
+                stream,
+                bytes: Bytes::new(),
+                read: Read::Dry,
+            }),
             Some(browser) => match browser.find_control(&mut self.quic) {
                 Ok(found) => found,
                 Err(()) => return (Opening::Failed, Bytes::new()),
             },
         };
-        let Some((stream, begun)) = found else { return (Opening::Pending, Bytes::new()) };
+        let Some(Begun { stream, bytes, read }) = found else {
+            let more = |browser: &Browser| browser.unknown.iter().any(|u| u.read == Read::More);
+            self.has_more = browser.as_deref().is_some_and(more);
+            return (Opening::Pending, Bytes::new());
+        };
         let session = browser.as_ref().and_then(|browser| browser.session);
+        self.is_finished = read == Read::Finished;
         self.stage = Stage::Open(Control { stream, session });
         self.unfinished = None;
-        (Opening::Opened, begun)
+        (Opening::Opened, bytes)
     }
 
     /// Delivers what came on the control stream and as datagrams, `begun` before it. The reason to
@@ -207,6 +231,7 @@ impl Connection {
             framer.push(chunk, &mut message).map_err(Ended::Violation)
         });
         match result? {
+            Read::Dry if self.is_finished => return Err(Ended::Finished),
             Read::Dry => {}
             Read::Finished => return Err(Ended::Finished),
             Read::More => self.has_more = true,
@@ -227,7 +252,7 @@ impl Connection {
                 Some(bytes) => deliver(bytes),
             }
             taken += 1;
-            if taken >= MESSAGES_PER_PASS_MAX {
+            if taken >= CHUNKS_PER_PASS_MAX {
                 self.has_more = true;
                 break;
             }
@@ -243,7 +268,11 @@ impl Connection {
             let _ = read_stream(&mut self.quic, stream, |_| Ok(()));
         }
         match read_stream(&mut self.quic, session, |_| Ok(())) {
-            Ok(Read::Dry | Read::More) => Ok(()),
+            Ok(Read::Dry) => Ok(()),
+            Ok(Read::More) => {
+                self.has_more = true;
+                Ok(())
+            }
             Ok(Read::Finished) | Err(_) => Err(Ended::Finished),
         }
     }
@@ -418,7 +447,7 @@ fn read_stream(
     // Closed: it was read to its end before.
     let Ok(mut chunks) = stream.read(true) else { return Ok(Read::Dry) };
     let mut result = Ok(Read::More);
-    for _ in 0..MESSAGES_PER_PASS_MAX {
+    for _ in 0..CHUNKS_PER_PASS_MAX {
         match chunks.next(CHUNK_BYTES_MAX) {
             Ok(Some(chunk)) => {
                 if let Err(ended) = take(chunk.bytes) {
@@ -426,16 +455,13 @@ fn read_stream(
                     break;
                 }
             }
-            Ok(None) => {
+            // Who resets a stream says no more on it either.
+            Ok(None) | Err(ReadError::Reset(_)) => {
                 result = Ok(Read::Finished);
                 break;
             }
             Err(ReadError::Blocked) => {
                 result = Ok(Read::Dry);
-                break;
-            }
-            Err(ReadError::Reset(_)) => {
-                result = Err(Ended::Violation(CloseReason::Malformed));
                 break;
             }
         }
@@ -453,25 +479,24 @@ impl Browser {
             let _ = read_stream(quic, stream, |_| Ok(()));
         }
         while let Some(stream) = quic.streams().accept(Dir::Bi) {
-            self.unknown.push((stream, Vec::new()));
+            self.unknown.push(Unknown { stream, bytes: Vec::new(), read: Read::Dry });
         }
         let mut at = 0;
         while at < self.unknown.len() {
-            let (stream, bytes) = &mut self.unknown[at];
+            let Unknown { stream, bytes, read } = &mut self.unknown[at];
             let stream = *stream;
-            read_stream(quic, stream, |chunk| {
+            let take = |chunk: Bytes| {
                 bytes.extend_from_slice(&chunk);
                 Ok(())
-            })
-            .map_err(|_| ())?;
+            };
+            // What was read to its end gives nothing more, and is then dry.
+            let now = read_stream(quic, stream, take).map_err(|_| ())?;
+            if *read != Read::Finished {
+                *read = now;
+            }
             match (webtransport::head(bytes), self.session) {
-                (Head::Connect { welcome }, None) => {
-                    let mut answer = quic.send_stream(stream);
-                    let _ = answer.write(&webtransport::response(welcome));
-                    if !welcome {
-                        let _ = answer.finish();
-                        return Err(());
-                    }
+                (Head::Connect, None) if *read != Read::Finished => {
+                    let _ = quic.send_stream(stream).write(&webtransport::response());
                     self.session = Some(stream);
                     self.unknown.remove(at);
                     // What came before the CONNECT may be of its session.
@@ -481,10 +506,11 @@ impl Browser {
                     if session != u64::from(own) {
                         return Err(());
                     }
-                    let begun = Bytes::copy_from_slice(&bytes[header_bytes..]);
-                    return Ok(Some((stream, begun)));
+                    let bytes = Bytes::copy_from_slice(&bytes[header_bytes..]);
+                    return Ok(Some(Begun { stream, bytes, read: *read }));
                 }
-                (Head::Malformed, _) | (Head::Connect { .. }, Some(_)) => return Err(()),
+                (Head::Refused | Head::Connect, _) => return Err(()),
+                (Head::Incomplete, _) if *read == Read::Finished => return Err(()),
                 (Head::Incomplete, _) | (Head::Stream { .. }, None) => at += 1,
             }
         }

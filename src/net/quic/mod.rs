@@ -8,6 +8,7 @@
 
 mod admit;
 mod connection;
+mod pass;
 mod socket;
 mod webtransport;
 
@@ -19,20 +20,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quinn_proto::{
-    ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Incoming, StreamEvent,
-};
+use quinn_proto::{Endpoint, EndpointConfig, Incoming};
 
-use self::connection::{Connection, Ended, Opening};
-use self::socket::{Received, Socket};
-use super::slots::{Refused, Slot, Slots};
+use self::connection::Connection;
+use self::socket::Socket;
+use super::slots::{Slot, Slots};
 use super::tls::{Identity, TlsError};
 use super::{ConnectionIds, SendOutcome, Transport};
 use crate::protocol::CloseReason;
 
-/// Batches of packets read in one pass: more than that is a flood, and waits in the kernel or is
-/// lost there.
-const BATCHES_PER_PASS_MAX: usize = 256;
+/// Packets read in one pass: more than that is a flood, and waits in the kernel or is lost there.
+const PACKETS_PER_PASS_MAX: usize = 8_192;
 /// How soon connections that come or go are looked at again.
 const RESTLESS_PERIOD: Duration = Duration::from_millis(5);
 
@@ -108,13 +106,6 @@ pub enum BindError {
     Tls(#[from] TlsError),
 }
 
-/// Bytes the kernel granted a UDP socket (Linux counts its own overhead and so doubles them).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketBuffers {
-    pub receive_bytes: usize,
-    pub send_bytes: usize,
-}
-
 /// What a pass over the connections found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PoolRead {
@@ -133,7 +124,6 @@ pub struct Pool {
     counters: Arc<QuicCounters>,
     ids: Arc<ConnectionIds>,
     socket: Socket,
-    buffers: SocketBuffers,
     endpoint: Endpoint,
     unfinished: Arc<Slots>,
     places: Arc<Slots>,
@@ -147,8 +137,8 @@ pub struct Pool {
     touched: Vec<usize>,
     /// Handles of connections that have something to say at the next [`Pool::flush`].
     talkative: Vec<usize>,
-    /// Connections come or go.
-    restless: bool,
+    /// When connections that come or go are looked at again.
+    restless_until: Option<Instant>,
     draining: bool,
     packet: Vec<u8>,
 }
@@ -175,11 +165,10 @@ impl Pool {
         ids: Arc<ConnectionIds>,
     ) -> Result<Self, BindError> {
         let server_config = Arc::new(admit::server_config(identity, &config)?);
-        let buffers = enlarge(&socket, config.socket_buffer_bytes)?;
+        enlarge(&socket, config.socket_buffer_bytes)?;
         let endpoint_config = Arc::new(EndpointConfig::default());
         Ok(Self {
             socket: Socket::new(socket)?,
-            buffers,
             endpoint: Endpoint::new(endpoint_config, Some(server_config), false, None),
             unfinished: Slots::new(config.unfinished_max, config.unfinished_max),
             places: Slots::new(config.connections_max, config.per_address_max),
@@ -191,7 +180,7 @@ impl Pool {
             index: HashMap::new(),
             touched: Vec::new(),
             talkative: Vec::new(),
-            restless: false,
+            restless_until: None,
             draining: false,
             packet: Vec::new(),
         })
@@ -199,11 +188,6 @@ impl Pool {
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
-    }
-
-    #[must_use]
-    pub fn buffers(&self) -> SocketBuffers {
-        self.buffers
     }
 
     #[must_use]
@@ -246,8 +230,8 @@ impl Pool {
 
     /// When to read again before the next tick: connections that come or go are not kept waiting.
     #[must_use]
-    pub fn restless_until(&self, now: Instant) -> Option<Instant> {
-        self.restless.then(|| now + RESTLESS_PERIOD)
+    pub fn restless_until(&self) -> Option<Instant> {
+        self.restless_until
     }
 
     /// Reads what has come for every connection and does what has become due. What that makes them
@@ -279,7 +263,8 @@ impl Pool {
         }
         self.touched = touched;
         let settled = |entry: &Entry| entry.connection.is_settled();
-        self.restless = !self.waiting.is_empty() || !self.entries.iter().flatten().all(settled);
+        let restless = !self.waiting.is_empty() || !self.entries.iter().flatten().all(settled);
+        self.restless_until = restless.then(|| now + RESTLESS_PERIOD);
     }
 
     /// Sends what connections have been given to say.
@@ -321,8 +306,9 @@ impl Pool {
             connection.close(now, reason);
             SendOutcome::Sent
         });
-        self.index.remove(&id);
-        self.restless = true;
+        if self.index.remove(&id).is_some() {
+            self.restless_until.get_or_insert(now + RESTLESS_PERIOD);
+        }
     }
 
     fn say(&mut self, id: u64, what: impl FnOnce(&mut Connection) -> SendOutcome) -> SendOutcome {
@@ -336,193 +322,10 @@ impl Pool {
     }
 }
 
-impl Pool {
-    fn receive(&mut self, now: Instant) {
-        let mut batch = Vec::new();
-        for _ in 0..BATCHES_PER_PASS_MAX {
-            if !self.socket.receive(|received| batch.push(received)) {
-                return;
-            }
-            for received in batch.drain(..) {
-                self.handle_datagram(now, received);
-            }
-        }
-    }
-
-    fn handle_datagram(&mut self, now: Instant, received: Received) {
-        let Received { remote, local_ip, ecn, bytes } = received;
-        self.packet.clear();
-        let event = self.endpoint.handle(now, remote, local_ip, ecn, bytes, &mut self.packet);
-        match event {
-            Some(DatagramEvent::ConnectionEvent(ConnectionHandle(handle), event)) => {
-                if let Some(Some(entry)) = self.entries.get_mut(handle) {
-                    entry.connection.quic.handle_event(event);
-                    self.touch(handle);
-                }
-            }
-            Some(DatagramEvent::NewConnection(incoming)) => self.admit(incoming),
-            Some(DatagramEvent::Response(transmit)) => self.socket.send(&transmit, &self.packet),
-            None => {}
-        }
-    }
-
-    /// Something has happened to a connection: it is looked at in this pass.
-    fn touch(&mut self, handle: usize) {
-        if let Some(entry) = &mut self.entries[handle]
-            && !std::mem::replace(&mut entry.is_touched, true)
-        {
-            self.touched.push(handle);
-        }
-    }
-
-    /// Takes from a connection what has come of what happened to it.
-    fn settle(&mut self, now: Instant, handle: usize, found: &mut impl FnMut(u64, PoolRead)) {
-        if self.relay(handle) {
-            return self.remove(handle, found);
-        }
-        let Some(entry) = &mut self.entries[handle] else { return };
-        entry.is_touched = false;
-        entry.is_unasked = true;
-        let connection = &mut entry.connection;
-        connection.has_more = false;
-        let mut lost = false;
-        while let Some(event) = connection.quic.poll() {
-            match event {
-                Event::Connected => match self.places.hold(connection.peer_ip()) {
-                    // Only now is the address proven, so that nobody uses up a stranger's share.
-                    Ok(place) => {
-                        connection.place = Some(place);
-                        connection.handle_connected();
-                    }
-                    Err(refused) => {
-                        count(match refused {
-                            Refused::All => &self.counters.refused_full,
-                            Refused::Address => &self.counters.refused_address,
-                        });
-                        connection.close(now, CloseReason::Full);
-                    }
-                },
-                Event::ConnectionLost { .. } => lost = true,
-                Event::Stream(StreamEvent::Writable { .. }) => connection.write(),
-                Event::Stream(StreamEvent::Finished { id }) => connection.handle_finished(now, id),
-                Event::Stream(
-                    StreamEvent::Opened { .. }
-                    | StreamEvent::Readable { .. }
-                    | StreamEvent::Stopped { .. }
-                    | StreamEvent::Available { .. },
-                )
-                | Event::HandshakeDataReady
-                | Event::DatagramReceived
-                | Event::DatagramsUnblocked => {}
-            }
-        }
-        self.deliver(now, handle, found);
-        if lost {
-            self.handle_lost(handle, found);
-        }
-        let Some(entry) = &mut self.entries[handle] else { return };
-        // Who comes or goes is answered at once; the rest is said together with the next frame.
-        let is_open = entry.connection.transport().is_some();
-        if std::mem::take(&mut entry.is_urgent) || !is_open {
-            self.transmit(now, handle);
-        } else {
-            entry.due = entry.connection.due();
-        }
-    }
-
-    /// Hands on what a connection has read.
-    fn deliver(&mut self, now: Instant, handle: usize, found: &mut impl FnMut(u64, PoolRead)) {
-        let Some(entry) = &mut self.entries[handle] else { return };
-        let connection = &mut entry.connection;
-        if connection.place.is_none() {
-            return;
-        }
-        let (opening, begun) = connection.open();
-        match opening {
-            Opening::Pending => {}
-            Opening::Failed => {
-                count(&self.counters.failed);
-                return connection.close(now, CloseReason::Malformed);
-            }
-            Opening::Opened => {
-                count(&self.counters.opened);
-                connection.id = self.ids.next();
-                self.index.insert(connection.id, handle);
-                let peer = connection.quic.remote_address();
-                if let Some(transport) = connection.transport() {
-                    found(connection.id, PoolRead::Opened { peer, transport });
-                }
-            }
-        }
-        let id = connection.id;
-        match connection.read(begun, |message| found(id, PoolRead::Message(message))) {
-            Ok(()) => {}
-            Err(Ended::Violation(reason)) => {
-                count(&self.counters.violations);
-                connection.close(now, reason);
-                self.index.remove(&id);
-                found(id, PoolRead::Closed(Some(reason)));
-            }
-            Err(Ended::Finished) => {
-                connection.await_end(now);
-                self.index.remove(&id);
-                found(id, PoolRead::Closed(None));
-            }
-        }
-    }
-
-    fn handle_lost(&mut self, handle: usize, found: &mut impl FnMut(u64, PoolRead)) {
-        let Some(entry) = &mut self.entries[handle] else { return };
-        if entry.connection.is_opening() {
-            count(&self.counters.failed);
-        }
-        entry.connection.handle_lost();
-        let id = entry.connection.id;
-        if self.index.remove(&id).is_some() {
-            found(id, PoolRead::Closed(None));
-        }
-    }
-
-    /// Takes messages between a connection and the endpoint; true when it is gone.
-    fn relay(&mut self, handle: usize) -> bool {
-        let Some(entry) = &mut self.entries[handle] else { return false };
-        let mut gone = false;
-        while let Some(event) = entry.connection.quic.poll_endpoint_events() {
-            gone |= event.is_drained();
-            if let Some(answer) = self.endpoint.handle_event(ConnectionHandle(handle), event) {
-                entry.connection.quic.handle_event(answer);
-            }
-        }
-        gone
-    }
-
-    fn remove(&mut self, handle: usize, found: &mut impl FnMut(u64, PoolRead)) {
-        self.handle_lost(handle, found);
-        self.entries[handle] = None;
-    }
-
-    /// Sends everything that a connection has to say.
-    fn transmit(&mut self, now: Instant, handle: usize) {
-        let Some(entry) = &mut self.entries[handle] else { return };
-        (entry.is_unasked, entry.is_talkative) = (false, false);
-        let connection = &mut entry.connection;
-        self.packet.clear();
-        while let Some(transmit) = connection.quic.poll_transmit(now, 1, &mut self.packet) {
-            self.socket.send(&transmit, &self.packet);
-            self.packet.clear();
-        }
-        entry.due = connection.due();
-    }
-}
-
-/// Asks the kernel for large buffers and says what it gave: less than asked where
-/// `net.core.rmem_max` or `wmem_max` is lower.
-fn enlarge(socket: &UdpSocket, bytes: usize) -> io::Result<SocketBuffers> {
+/// Asks the kernel for large buffers; it gives less where `net.core.rmem_max` or `wmem_max` is
+/// lower.
+fn enlarge(socket: &UdpSocket, bytes: usize) -> io::Result<()> {
     let socket = socket2::SockRef::from(socket);
     socket.set_recv_buffer_size(bytes)?;
-    socket.set_send_buffer_size(bytes)?;
-    Ok(SocketBuffers {
-        receive_bytes: socket.recv_buffer_size()?,
-        send_bytes: socket.send_buffer_size()?,
-    })
+    socket.set_send_buffer_size(bytes)
 }

@@ -3,8 +3,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use web_transport_proto::{
-    Capsule, ConnectError, ConnectRequest, ConnectResponse, Frame, Settings, VarInt,
-    error_to_http3, http::StatusCode,
+    Capsule, ConnectError, ConnectRequest, ConnectResponse, Frame, Settings, VarInt, error_to_http3,
 };
 
 use crate::net::WEBTRANSPORT_PATH;
@@ -19,22 +18,18 @@ pub(super) const HEAD_BYTES_MAX: usize = 4_096;
 pub(super) enum Head {
     /// It cannot be told yet.
     Incomplete,
-    /// A request for a session; `welcome` if it is for our path.
-    Connect {
-        welcome: bool,
-    },
+    /// A request for a session on our path.
+    Connect,
     /// A stream of a session; what is said on it begins after `header_bytes`.
-    Stream {
-        session: u64,
-        header_bytes: usize,
-    },
-    Malformed,
+    Stream { session: u64, header_bytes: usize },
+    /// It is nothing that is served here.
+    Refused,
 }
 
 /// Tells from its first bytes what a bidirectional stream is.
 pub(super) fn head(bytes: &[u8]) -> Head {
     if bytes.len() > HEAD_BYTES_MAX {
-        return Head::Malformed;
+        return Head::Refused;
     }
     let mut rest = bytes;
     let Ok(frame) = Frame::decode(&mut rest) else { return Head::Incomplete };
@@ -45,9 +40,9 @@ pub(super) fn head(bytes: &[u8]) -> Head {
         });
     }
     match ConnectRequest::decode(&mut &bytes[..]) {
-        Ok(request) => Head::Connect { welcome: request.url.path() == WEBTRANSPORT_PATH },
+        Ok(request) if request.url.path() == WEBTRANSPORT_PATH => Head::Connect,
         Err(ConnectError::UnexpectedEnd) => Head::Incomplete,
-        Err(_) => Head::Malformed,
+        Ok(_) | Err(_) => Head::Refused,
     }
 }
 
@@ -61,11 +56,9 @@ pub(super) fn settings() -> Vec<u8> {
 }
 
 /// The answer to a CONNECT.
-pub(super) fn response(welcome: bool) -> Vec<u8> {
-    let status = if welcome { StatusCode::OK } else { StatusCode::NOT_FOUND };
+pub(super) fn response() -> Vec<u8> {
     let mut bytes = Vec::new();
-    let response = ConnectResponse::new(status);
-    response.encode(&mut bytes).expect("a status without headers always encodes");
+    ConnectResponse::OK.encode(&mut bytes).expect("a status without headers always encodes");
     bytes
 }
 
@@ -137,15 +130,15 @@ mod tests {
         for end in 0..connect.len() {
             assert_eq!(head(&connect[..end]), Head::Incomplete, "{end} bytes");
         }
-        assert_eq!(head(&connect), Head::Connect { welcome: true });
-        assert_eq!(head(&request("/elsewhere")), Head::Connect { welcome: false });
+        assert_eq!(head(&connect), Head::Connect);
+        assert_eq!(head(&request("/elsewhere")), Head::Refused);
         let stream = [0x40, 0x41, 0x04, 9, 9];
         for end in 0..3 {
             assert_eq!(head(&stream[..end]), Head::Incomplete, "{end} bytes");
         }
         assert_eq!(head(&stream), Head::Stream { session: 4, header_bytes: 3 });
-        assert_eq!(head(&vec![1; HEAD_BYTES_MAX + 1]), Head::Malformed);
-        assert_eq!(head(&[0, 1, 7]), Head::Malformed, "data without a request");
+        assert_eq!(head(&vec![1; HEAD_BYTES_MAX + 1]), Head::Refused);
+        assert_eq!(head(&[0, 1, 7]), Head::Refused, "data without a request");
     }
 
     #[test]

@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use web_transport_quinn::proto::ConnectRequest;
 
 use crate::model::limits::CLIENT_MESSAGE_BYTES_MAX;
 use crate::net::certificate::{Development, load_or_make};
-use crate::net::client::{ConnectError, Connected, Connector, quic_config};
+use crate::net::client::{ConnectError, Connected, Connector, parse_as, quic_config};
 use crate::net::quic::{Pool, PoolRead, QuicConfig, QuicCounters};
 use crate::net::tls::Trust;
 use crate::net::{ConnectionIds, SendOutcome, Transport};
@@ -43,7 +44,6 @@ impl Server {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let ids = Arc::new(ConnectionIds::default());
         let mut pool = Pool::bind(socket, &made.identity, config, ids).unwrap();
-        assert!(pool.buffers().receive_bytes > 0);
         let (address, counters) = (pool.local_addr().unwrap().to_string(), pool.counters());
         let (jobs, inbox) = unbounded::<Job>();
         let (found, reads) = unbounded();
@@ -333,4 +333,28 @@ async fn a_browser_that_asks_for_something_else_is_refused() {
     send.write_all(&[0, 3, 7, 7, 7]).await.unwrap();
     connection.closed().await;
     assert_eq!(server.counters.failed.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_browser_may_say_all_it_has_at_once() {
+    let (server, _) = Server::new("at-once", QuicConfig::default());
+    let endpoint = quinn::Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let client = quic_config(&Trust::AnyOnLoopback, web_transport_quinn::ALPN.as_bytes());
+    let address = server.address.parse().unwrap();
+    let connection = endpoint.connect_with(client, address, "localhost").unwrap().await.unwrap();
+    let (mut connect, _answer) = connection.open_bi().await.unwrap();
+    let (mut control, _unread) = connection.open_bi().await.unwrap();
+    // A stream of session 0, a message, the end: before the session is there.
+    control.write_all(&[0x40, 0x41, 0, 2, 0, b'h', b'i']).await.unwrap();
+    control.finish().unwrap();
+    let url = parse_as("https://localhost/wt", |request: ConnectRequest| request.url).unwrap();
+    let mut request = Vec::new();
+    ConnectRequest::from(url).encode(&mut request).unwrap();
+    connect.write_all(&request).await.unwrap();
+    let (id, transport) = server.opened().await;
+    assert_eq!(transport, Transport::WebTransport);
+    assert_eq!(server.read().await, (id, message(b"hi")));
+    assert_eq!(server.read().await, (id, PoolRead::Closed(None)));
+    connection.closed().await;
+    server.until(Pool::is_empty).await;
 }
