@@ -43,6 +43,8 @@ pub struct QuicConfig {
     pub per_address_max: usize,
     /// Connections that have not opened their control stream yet; more are refused.
     pub unfinished_max: usize,
+    /// The share of one address in them.
+    pub unfinished_per_address_max: usize,
     /// From how many unfinished ones a stranger must prove its address first (a Retry packet).
     pub retry_from: usize,
     /// Handshakes begun in one pass; the others wait for the next.
@@ -61,6 +63,7 @@ impl Default for QuicConfig {
             connections_max: 4_000,
             per_address_max: 1_000,
             unfinished_max: 512,
+            unfinished_per_address_max: 128,
             retry_from: 64,
             handshakes_per_pass_max: 16,
             handshake_timeout: Duration::from_secs(5),
@@ -170,7 +173,7 @@ impl Pool {
         Ok(Self {
             socket: Socket::new(socket)?,
             endpoint: Endpoint::new(endpoint_config, Some(server_config), false, None),
-            unfinished: Slots::new(config.unfinished_max, config.unfinished_max),
+            unfinished: Slots::new(config.unfinished_max, config.unfinished_per_address_max),
             places: Slots::new(config.connections_max, config.per_address_max),
             counters: Arc::default(),
             config,

@@ -238,7 +238,7 @@ async fn a_peer_that_takes_nothing_is_refused_more_and_closed_in_time() {
 #[tokio::test]
 async fn half_open_connections_are_bounded_and_time_out() {
     let config = QuicConfig {
-        unfinished_max: 2,
+        unfinished_per_address_max: 2,
         handshake_timeout: Duration::from_millis(300),
         ..QuicConfig::default()
     };
