@@ -5,21 +5,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quinn_proto::crypto::rustls::HandshakeData;
-use quinn_proto::{
-    Connection as Proto, Dir, ReadError, SendDatagramError, StreamId, VarInt, WriteError,
-};
+use quinn_proto::{Connection as Proto, Dir, SendDatagramError, StreamId, VarInt, WriteError};
 
-use super::webtransport::{self, Head};
+use super::browser::{Begun, Browser};
+use super::stream::{CHUNKS_PER_PASS_MAX, Ended, Read, read_stream};
+use super::webtransport;
 use crate::model::limits::CLIENT_MESSAGE_BYTES_MAX;
 use crate::net::framer::{Framer, append};
 use crate::net::slots::Slot;
 use crate::net::{SendOutcome, Transport};
 use crate::protocol::{ALPN, CloseReason};
 
-/// Bytes taken from a stream at a time.
-const CHUNK_BYTES_MAX: usize = 2_048;
-/// Chunks of a stream, and datagrams, taken in one pass; the rest waits for the next.
-const CHUNKS_PER_PASS_MAX: usize = 16;
 /// Bytes that may wait for the control stream.
 const UNWRITTEN_BYTES_MAX: usize = 64 * 1024;
 /// How long last words may take to arrive, and the peer to go after them.
@@ -63,30 +59,6 @@ enum Stage {
 struct Control {
     stream: StreamId,
     session: Option<StreamId>,
-}
-
-/// A browser between the handshake of QUIC and its control stream.
-#[derive(Debug, Default)]
-struct Browser {
-    /// The stream of its CONNECT, once it was answered.
-    session: Option<StreamId>,
-    /// Streams that have not said what they are.
-    unknown: Vec<Unknown>,
-}
-
-/// A stream of a browser, as far as it was read to learn what it is.
-#[derive(Debug)]
-struct Unknown {
-    stream: StreamId,
-    bytes: Vec<u8>,
-    read: Read,
-}
-
-/// The control stream, what was read of it to find it, and how far.
-struct Begun {
-    stream: StreamId,
-    bytes: Bytes,
-    read: Read,
 }
 
 #[derive(Debug)]
@@ -200,8 +172,7 @@ impl Connection {
             },
         };
         let Some(Begun { stream, bytes, read }) = found else {
-            let more = |browser: &Browser| browser.unknown.iter().any(|u| u.read == Read::More);
-            self.has_more = browser.as_deref().is_some_and(more);
+            self.has_more = browser.as_deref().is_some_and(Browser::has_more);
             return (Opening::Pending, Bytes::new());
         };
         let session = browser.as_ref().and_then(|browser| browser.session);
@@ -417,103 +388,5 @@ impl Connection {
         self.unwritten = Vec::new();
         self.place = None;
         self.unfinished = None;
-    }
-}
-
-/// Why nothing more is read of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    Violation(CloseReason),
-    /// The peer has finished.
-    Finished,
-}
-
-/// How reading of a stream stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Read {
-    Dry,
-    Finished,
-    /// There may be more than was taken.
-    More,
-}
-
-/// Reads a stream as far as one pass takes.
-fn read_stream(
-    quic: &mut Proto,
-    stream: StreamId,
-    mut take: impl FnMut(Bytes) -> Result<(), Ended>,
-) -> Result<Read, Ended> {
-    let mut stream = quic.recv_stream(stream);
-    // Closed: it was read to its end before.
-    let Ok(mut chunks) = stream.read(true) else { return Ok(Read::Dry) };
-    let mut result = Ok(Read::More);
-    for _ in 0..CHUNKS_PER_PASS_MAX {
-        match chunks.next(CHUNK_BYTES_MAX) {
-            Ok(Some(chunk)) => {
-                if let Err(ended) = take(chunk.bytes) {
-                    result = Err(ended);
-                    break;
-                }
-            }
-            // Who resets a stream says no more on it either.
-            Ok(None) | Err(ReadError::Reset(_)) => {
-                result = Ok(Read::Finished);
-                break;
-            }
-            Err(ReadError::Blocked) => {
-                result = Ok(Read::Dry);
-                break;
-            }
-        }
-    }
-    // What there is to send goes with the next packet.
-    let _ = chunks.finalize();
-    result
-}
-
-impl Browser {
-    /// Answers the CONNECT and finds the stream that the session's client opens. An error: it says
-    /// something else than that.
-    fn find_control(&mut self, quic: &mut Proto) -> Result<Option<Begun>, ()> {
-        while let Some(stream) = quic.streams().accept(Dir::Uni) {
-            let _ = read_stream(quic, stream, |_| Ok(()));
-        }
-        while let Some(stream) = quic.streams().accept(Dir::Bi) {
-            self.unknown.push(Unknown { stream, bytes: Vec::new(), read: Read::Dry });
-        }
-        let mut at = 0;
-        while at < self.unknown.len() {
-            let Unknown { stream, bytes, read } = &mut self.unknown[at];
-            let stream = *stream;
-            let take = |chunk: Bytes| {
-                bytes.extend_from_slice(&chunk);
-                Ok(())
-            };
-            // What was read to its end gives nothing more, and is then dry.
-            let now = read_stream(quic, stream, take).map_err(|_| ())?;
-            if *read != Read::Finished {
-                *read = now;
-            }
-            match (webtransport::head(bytes), self.session) {
-                (Head::Connect, None) if *read != Read::Finished => {
-                    let _ = quic.send_stream(stream).write(&webtransport::response());
-                    self.session = Some(stream);
-                    self.unknown.remove(at);
-                    // What came before the CONNECT may be of its session.
-                    at = 0;
-                }
-                (Head::Stream { session, header_bytes }, Some(own)) => {
-                    if session != u64::from(own) {
-                        return Err(());
-                    }
-                    let bytes = Bytes::copy_from_slice(&bytes[header_bytes..]);
-                    return Ok(Some(Begun { stream, bytes, read: *read }));
-                }
-                (Head::Refused | Head::Connect, _) => return Err(()),
-                (Head::Incomplete, _) if *read == Read::Finished => return Err(()),
-                (Head::Incomplete, _) | (Head::Stream { .. }, None) => at += 1,
-            }
-        }
-        Ok(None)
     }
 }

@@ -7,9 +7,11 @@
 //! own: a tick is how often all of them are looked at.
 
 mod admit;
+mod browser;
 mod connection;
 mod pass;
 mod socket;
+mod stream;
 mod webtransport;
 
 use std::collections::{HashMap, VecDeque};

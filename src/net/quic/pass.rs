@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use quinn_proto::{ConnectionHandle, DatagramEvent, Event, StreamEvent};
 
-use super::connection::{Ended, Opening};
+use super::connection::Opening;
 use super::socket::Received;
+use super::stream::Ended;
 use super::{PACKETS_PER_PASS_MAX, Pool, PoolRead, count};
 use crate::net::slots::Refused;
 use crate::protocol::CloseReason;
