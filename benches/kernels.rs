@@ -12,19 +12,24 @@ use bracket_pathfinding::prelude::{
     Algorithm2D, BaseMap, DijkstraMap, FieldOfViewAlg, Point, SmallVec,
 };
 use doryen_fov::{FovAlgorithm, FovRecursiveShadowCasting, FovRestrictive, MapData};
-use undercroft::game::derive::let_air;
+use undercroft::game::derive::{SEALED, let_air};
 use undercroft::game::rng::Rng;
 use undercroft::model::geometry::{Direction, Pos};
 use undercroft::sim::cpu::activity::{Activity, Scratch as Rows};
 use undercroft::sim::cpu::distance::{self, UNREACHED};
 use undercroft::sim::cpu::fire::{self, Events, Fuel};
+use undercroft::sim::cpu::instructions::Instructions;
 use undercroft::sim::cpu::{fov, gas};
 
 fn main() {
-    distances();
-    views();
-    gases();
-    fires();
+    let parts: [(&str, fn()); 4] =
+        [("distance", distances), ("view", views), ("gas", gases), ("fire", fires)];
+    let asked: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    for (name, part) in parts {
+        if asked.is_empty() || asked.iter().any(|asked| asked == name) {
+            part();
+        }
+    }
 }
 
 /// The median time of `work`, run for about half a second, at least nine times.
@@ -325,10 +330,9 @@ fn plane_head(title: &str) {
 
 fn gases() {
     plane_head("gas everywhere: two planes read, one written");
-    let step = [("vector", gas::step as GasStep), ("baseline", gas::step_baseline)];
     for side in [256, 1024] {
         let map = Map::cave(side, side);
-        let mut air = vec![0; side * side];
+        let mut air = vec![SEALED; side * side];
         for (cell, &passable) in map.passable.iter().enumerate() {
             let_air(&mut air, side, cell, passable != 0);
         }
@@ -336,17 +340,18 @@ fn gases() {
         let full: Vec<u8> = map.passable.iter().map(|&p| p * rng.bits() as u8).collect();
         let copy = copy_bandwidth(3 * side * side);
         let mut rows = Rows::default();
-        for (name, step) in step {
+        for instructions in Instructions::available() {
+            let mut rows = Rows::new(instructions);
             for rate in [0, 8] {
-                let mut cells = full.clone();
                 let time = median(
-                    || Activity::of(&full, side, side),
-                    |activity| {
-                        step(&mut cells, &air, activity, &mut rows, 1, rate);
+                    || (full.clone(), Activity::of(&full, side, side)),
+                    |(cells, activity)| {
+                        gas::step(cells, &air, activity, &mut rows, 1, rate);
                     },
                 );
                 let thins = if rate == 0 { "" } else { ", thins" };
-                plane_row(&format!("{side} {name}{thins}"), side * side, 3, time, copy);
+                let name = format!("{side} {}{thins}", instructions.name());
+                plane_row(&name, side * side, 3, time, copy);
             }
         }
         let mut cells = vec![0; side * side];
@@ -365,11 +370,8 @@ fn gases() {
     }
 }
 
-type GasStep = fn(&mut [u8], &[u8], &mut Activity, &mut Rows, u64, u8);
-type FireStep = fn(&mut [u8], &Fuel<'_>, &mut Activity, &mut Rows, (u64, u64), &mut Events);
-
 fn fires() {
-    plane_head("fire: three planes read, one written");
+    plane_head("fire: three planes read, one written; a fourth read where something catches fire");
     for side in [256, 1024] {
         let map = Map::cave(side, side);
         let ignition: Vec<u8> = map.passable.iter().map(|&p| p * 90).collect();
@@ -381,16 +383,22 @@ fn fires() {
         let patchy: Vec<u8> = all.iter().map(|&f| f * u8::from(rng.chance(3))).collect();
         let copy = copy_bandwidth(4 * side * side);
         let (mut rows, mut events) = (Rows::default(), Events::default());
-        for (what, plane) in [("all burns", &all), ("3 % burn", &patchy)] {
-            let steps = [("vector", fire::step as FireStep), ("baseline", fire::step_baseline)];
-            for (name, step) in steps {
+        for (what, plane, planes) in [("all burns", &all, 4), ("3 % burn", &patchy, 5)] {
+            for instructions in Instructions::available() {
+                let mut rows = Rows::new(instructions);
                 let time = median(
                     || (plane.clone(), Activity::of(plane, side, side)),
                     |(cells, activity)| {
-                        step(cells, &fuel, activity, &mut rows, (1, 1), &mut events);
+                        fire::step(cells, &fuel, activity, &mut rows, (1, 1), &mut events);
                     },
                 );
-                plane_row(&format!("{side} {what}, {name}"), side * side, 4, time, copy);
+                plane_row(
+                    &format!("{side} {what}, {}", instructions.name()),
+                    side * side,
+                    planes,
+                    time,
+                    copy,
+                );
             }
         }
         quiet(side, |cells, activity| {

@@ -15,7 +15,7 @@ pub fn derive(state: &mut ZoneState) {
         walk: vec![0; area],
         swim: vec![0; area],
         dig: vec![0; area],
-        air: vec![0; area],
+        air: vec![SEALED; area],
         ignition: vec![0; area],
         burn_ticks: vec![0; area],
         ..Derived::default()
@@ -68,16 +68,16 @@ fn fill_planes(state: &mut ZoneState, cell: u32) {
     derived.burn_ticks[at] = terrain.row().burn_ticks;
 }
 
-/// Marks the cells of an air plane where gas may be. The bits below it count the neighbours up,
+/// Marks the cells of an air plane where gas may not be. The bits below it count the neighbours up,
 /// down, left and right where gas may be.
-pub const AIRY: u8 = 1 << 7;
+pub const SEALED: u8 = 1 << 7;
 
-/// Says whether gas may be in a cell, to its neighbours too. An air plane begins with 0 everywhere.
+/// Says whether gas may be in a cell, to its neighbours too. An air plane begins [`SEALED`].
 pub fn let_air(air: &mut [u8], width: usize, cell: usize, airy: bool) {
-    if airy == (air[cell] & AIRY != 0) {
+    if airy == (air[cell] & SEALED == 0) {
         return;
     }
-    air[cell] ^= AIRY;
+    air[cell] ^= SEALED;
     for beside in [cell.wrapping_sub(width), cell.wrapping_sub(1), cell + 1, cell + width] {
         if let Some(air) = air.get_mut(beside) {
             *air = if airy { *air + 1 } else { *air - 1 };

@@ -138,7 +138,7 @@ impl Turn<'_> {
             if left == 0 {
                 break;
             }
-            if self.state.derived.air[at as usize] & derive::AIRY == 0 {
+            if self.state.derived.air[at as usize] & derive::SEALED != 0 {
                 continue;
             }
             let level = &mut self.state.gas[kind as usize][at as usize];

@@ -4,6 +4,8 @@
 //! cover every chunk with a cell other than 0. `sweep` walks the active chunks and hands their
 //! cells to a `Pass`, which sees the old values of the neighbours.
 
+use super::instructions::{Instructions, Set};
+
 /// Cells of a chunk from left to right.
 pub const CHUNK_WIDTH: usize = 64;
 /// Cells of a chunk from top to bottom.
@@ -108,9 +110,10 @@ fn low_bits(count: usize) -> u64 {
     if count >= 64 { !0 } else { (1 << count) - 1 }
 }
 
-/// Buffers of a sweep; they carry nothing from one sweep to the next.
+/// Buffers of a sweep, which carry nothing from one to the next, and what it is run in.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
+    instructions: Instructions,
     active: Vec<u64>,
     /// Derived rows of a strip, with the one above and the one below it, and a byte at either end.
     derived: Vec<u8>,
@@ -119,6 +122,16 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// For sweeps in these instructions; by default they are in the widest.
+    #[must_use]
+    pub fn new(instructions: Instructions) -> Self {
+        Self { instructions, ..Self::default() }
+    }
+
+    pub(super) fn set(&self) -> Set {
+        self.instructions.set()
+    }
+
     /// The active chunks of a plane, a word a row of chunks, and room for bits.
     pub(super) fn bits(&mut self, activity: &Activity) -> (&[u64], &mut Vec<u64>) {
         self.find_active(activity);
@@ -176,36 +189,32 @@ pub(in crate::sim) fn runs(mut mask: u64, width: usize) -> impl Iterator<Item = 
     })
 }
 
-/// As [`sweep`], in the widest instructions that the processor has.
-pub(super) fn sweep_wide<P: Pass>(
+/// Applies `pass` to every active cell in place, in row-major order within a strip of chunks.
+pub(super) fn sweep<P: Pass>(
     plane: &mut [u8],
     activity: &mut Activity,
     scratch: &mut Scratch,
     pass: &mut P,
 ) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
-            // SAFETY: the processor has just been asked for both.
-            return unsafe { sweep_avx512(plane, activity, scratch, pass) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has just been asked for AVX2.
-            return unsafe { sweep_avx2(plane, activity, scratch, pass) };
-        }
+    match scratch.set() {
+        Set::Baseline => sweep_active(plane, activity, scratch, pass),
+        // SAFETY (both): the processor has them, or the value could not have been made.
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx2 => unsafe { sweep_avx2(plane, activity, scratch, pass) },
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx512 => unsafe { sweep_avx512(plane, activity, scratch, pass) },
     }
-    sweep(plane, activity, scratch, pass);
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512bw,avx512vl")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn sweep_avx512<P: Pass>(
     plane: &mut [u8],
     activity: &mut Activity,
     scratch: &mut Scratch,
     pass: &mut P,
 ) {
-    sweep(plane, activity, scratch, pass);
+    sweep_active(plane, activity, scratch, pass);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -216,12 +225,11 @@ fn sweep_avx2<P: Pass>(
     scratch: &mut Scratch,
     pass: &mut P,
 ) {
-    sweep(plane, activity, scratch, pass);
+    sweep_active(plane, activity, scratch, pass);
 }
 
-/// Applies `pass` to every active cell in place, in row-major order within a strip of chunks.
 #[inline(always)]
-pub(super) fn sweep<P: Pass>(
+fn sweep_active<P: Pass>(
     plane: &mut [u8],
     activity: &mut Activity,
     scratch: &mut Scratch,

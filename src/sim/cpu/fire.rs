@@ -3,6 +3,7 @@
 use lanes::{BLOCK, Lanes};
 
 use super::activity::{Activity, CHUNK_HEIGHT, CHUNK_WIDTH, Scratch};
+use super::instructions::Set;
 use super::{bits, noise};
 
 /// What the cells of a zone have to burn, a byte a cell.
@@ -14,6 +15,18 @@ pub struct Fuel<'a> {
     pub burn_ticks: &'a [u8],
     /// Concentration of methane.
     pub methane: &'a [u8],
+}
+
+impl Fuel<'_> {
+    /// Of `count` cells from index `first` on.
+    #[inline(always)]
+    fn part(&self, first: usize, count: usize) -> Self {
+        Self {
+            ignition: &self.ignition[first..][..count],
+            burn_ticks: &self.burn_ticks[first..][..count],
+            methane: &self.methane[first..][..count],
+        }
+    }
 }
 
 /// What a tick of fire has done. A cell may be in several lists.
@@ -39,9 +52,9 @@ impl Marks {
     }
 
     #[inline(always)]
-    fn push(&mut self, first: usize, mask: u64) {
+    fn push(&mut self, first: u32, mask: u64) {
         if mask != 0 {
-            self.0.push((u32::try_from(first).expect("a zone has below 2^32 cells"), mask));
+            self.0.push((first, mask));
         }
     }
 }
@@ -60,25 +73,20 @@ pub fn step(
     events: &mut Events,
 ) {
     let mut burn = Burn::new(fire.len(), fuel, activity, (seed, tick), events);
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
-        // SAFETY: the processor has just been asked for both.
-        return unsafe { burn_avx512(fire, activity, scratch, &mut burn) };
+    match scratch.set() {
+        Set::Baseline => burn_active::<[u8; BLOCK]>(fire, activity, scratch, &mut burn),
+        // SAFETY (both): the processor has them, or the value could not have been made.
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx2 => unsafe { burn_avx2(fire, activity, scratch, &mut burn) },
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx512 => unsafe { burn_avx512(fire, activity, scratch, &mut burn) },
     }
-    burn_active::<[u8; BLOCK]>(fire, activity, scratch, &mut burn);
 }
 
-/// The same as [`step`] in the instructions that every processor has, to compare with.
-pub fn step_baseline(
-    fire: &mut [u8],
-    fuel: &Fuel<'_>,
-    activity: &mut Activity,
-    scratch: &mut Scratch,
-    (seed, tick): (u64, u64),
-    events: &mut Events,
-) {
-    let mut burn = Burn::new(fire.len(), fuel, activity, (seed, tick), events);
-    burn_active::<[u8; BLOCK]>(fire, activity, scratch, &mut burn);
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn burn_avx2(fire: &mut [u8], activity: &mut Activity, scratch: &mut Scratch, burn: &mut Burn<'_>) {
+    burn_active::<lanes::Avx2>(fire, activity, scratch, burn);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -105,12 +113,14 @@ fn burn_active<L: Lanes>(
     if activity.is_quiet() || width < 3 || height < 3 {
         return;
     }
-    let (active, burning) = scratch.bits(activity);
+    let (active, words) = scratch.bits(activity);
     // A word for each block of a strip, of the row above and of the one below it, and a quiet one
-    // at either end of a row.
-    let stride = width.div_ceil(BLOCK) + 2;
-    burning.clear();
-    burning.resize((CHUNK_HEIGHT + 2) * stride, 0);
+    // at either end of a row; behind them what lies beside those of a row.
+    let blocks = width.div_ceil(BLOCK);
+    let stride = blocks + 2;
+    words.clear();
+    words.resize((CHUNK_HEIGHT + 2) * stride + blocks, 0);
+    let (burning, beside) = words.split_at_mut((CHUNK_HEIGHT + 2) * stride);
     for (strip, &mask) in active.iter().enumerate() {
         let rows = (strip * CHUNK_HEIGHT).max(1)..((strip + 1) * CHUNK_HEIGHT).min(height - 1);
         if mask == 0 || rows.is_empty() {
@@ -125,22 +135,25 @@ fn burn_active<L: Lanes>(
             }
         }
         let mut busy = 0;
-        for (r, y) in rows.clone().enumerate() {
-            let near = &burning[r * stride..][..3 * stride];
-            let row = &mut fire[y * width..][..width];
-            for (chunk, cells) in row.chunks_mut(BLOCK).enumerate() {
-                let at = stride + 1 + chunk;
-                let own = near[at];
-                let across = own << 1 | own >> 1 | near[at - 1] >> 63 | near[at + 1] << 63;
-                let beside = across | near[at - stride] | near[at + stride];
-                // So it is in all chunks that are not active.
-                if own | beside != 0 {
-                    busy |= u64::from(burn.block::<L>(cells, (chunk, y), own, beside)) << chunk;
-                }
-            }
+        for (near, y) in burning.windows(3 * stride).step_by(stride).zip(rows.clone()) {
+            find_beside(beside, near);
+            let own = &near[stride + 1..][..blocks];
+            busy |= burn.row::<L>(&mut fire[y * width..][..width], y, own, beside);
         }
         activity.set_busy(strip, mask, busy);
         burning.copy_within(rows.len() * stride..(rows.len() + 1) * stride, 0);
+    }
+}
+
+/// Finds which cells lie beside a burning one in the middle one of three rows of words.
+#[inline(always)]
+fn find_beside(beside: &mut [u64], near: &[u64]) {
+    let (above, near) = near.split_at(near.len() / 3);
+    let (own, below) = near.split_at(above.len());
+    let (above, below) = (&above[1..], &below[1..]);
+    for (i, beside) in beside.iter_mut().enumerate() {
+        let across = own[i + 1] << 1 | own[i + 1] >> 1 | own[i] >> 63 | own[i + 2] << 63;
+        *beside = across | above[i] | below[i];
     }
 }
 
@@ -161,6 +174,7 @@ impl<'a> Burn<'a> {
     ) -> Self {
         let width = activity.width();
         assert_eq!(cells, width * activity.height(), "a plane has one byte a cell");
+        assert!(u32::try_from(cells).is_ok(), "a cell's index is a u32");
         for plane in [fuel.ignition, fuel.burn_ticks, fuel.methane] {
             assert_eq!(plane.len(), cells, "all planes are of the same zone");
         }
@@ -170,33 +184,56 @@ impl<'a> Burn<'a> {
         Self { fuel: *fuel, width, key: noise::key(seed, tick), events }
     }
 
-    /// Burns a row of a chunk, of which the cells in `own` burn and those in `beside` lie beside a
-    /// burning one; returns whether any burns now.
+    /// Burns row `y`, of which the cells in `own` burn and those in `beside` lie beside a burning
+    /// one; returns which chunks of it burn now.
+    #[inline(always)]
+    fn row<L: Lanes>(&mut self, cells: &mut [u8], y: usize, own: &[u64], beside: &[u64]) -> u64 {
+        let fuel = self.fuel.part(y * self.width, self.width);
+        let (blocks, rest) = cells.as_chunks_mut::<BLOCK>();
+        let whole = blocks.len();
+        let (own, beside) = (&own[..own.len()], &beside[..own.len()]);
+        let mut busy = 0;
+        for (chunk, cells) in blocks.iter_mut().enumerate() {
+            let fuel = fuel.part(chunk * BLOCK, BLOCK);
+            busy |= self.block::<L>(cells, &fuel, (chunk, y), own[chunk], beside[chunk]) << chunk;
+        }
+        if !rest.is_empty() {
+            let fuel = fuel.part(whole * BLOCK, rest.len());
+            busy |= self.block::<L>(rest, &fuel, (whole, y), own[whole], beside[whole]) << whole;
+        }
+        busy
+    }
+
+    /// Burns a row of a chunk; returns 1 if any of it burns now, else 0.
     #[inline(always)]
     fn block<L: Lanes>(
         &mut self,
         cells: &mut [u8],
+        fuel: &Fuel<'_>,
         (chunk, y): (usize, usize),
         own: u64,
         beside: u64,
-    ) -> bool {
-        let first = y * self.width + chunk * BLOCK;
-        let held = |plane: &[u8]| L::load(&plane[first..first + cells.len()]);
-        let ignition = held(self.fuel.ignition);
-        let exploded = (own | beside) & held(self.fuel.methane).holding();
+    ) -> u64 {
+        // So it is in all chunks that are not active.
+        if own | beside == 0 {
+            return 0;
+        }
+        let first = (y * self.width + chunk * BLOCK) as u32;
+        let ignition = L::load(fuel.ignition);
+        let exploded = (own | beside) & L::load(fuel.methane).holding();
         let mut now = L::load(cells).lowered();
         let left = now.holding();
         let mut ignited = beside & !own & ignition.holding();
         if ignited != 0 {
             let word = noise::word(chunk * BLOCK, y, self.width);
             ignited &= ignition.above(L::draws(self.key, word));
-            now = now.with(ignited, held(self.fuel.burn_ticks));
+            now = now.with(ignited, L::load(fuel.burn_ticks));
         }
         now.store(cells);
         self.events.ignited.push(first, ignited);
         self.events.burnt_out.push(first, own & !left);
         self.events.exploded.push(first, exploded);
-        left | ignited != 0
+        u64::from(left | ignited != 0)
     }
 }
 

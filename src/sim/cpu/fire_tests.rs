@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use super::{Activity, Events, Fuel, Scratch, step, step_baseline};
+use super::{Activity, Events, Fuel, Scratch, step};
+use crate::sim::cpu::instructions::Instructions;
 use crate::sim::cpu::noise;
 
 /// The cells of events.
@@ -49,15 +50,21 @@ impl Zone {
     }
 
     fn run(&mut self, when: (u64, u64)) -> Cells {
-        let mut events = Events::default();
-        let mut activity = Activity::of(&self.fire, self.width, self.height);
         let fuel =
             Fuel { ignition: &self.ignition, burn_ticks: &self.burn_ticks, methane: &self.methane };
-        let mut plain = (self.fire.clone(), activity.clone(), events.clone());
-        let mut scratch = Scratch::default();
-        step(&mut self.fire, &fuel, &mut activity, &mut scratch, when, &mut events);
-        step_baseline(&mut plain.0, &fuel, &mut plain.1, &mut scratch, when, &mut plain.2);
-        assert_eq!(plain, (self.fire.clone(), activity.clone(), events.clone()));
+        let activity = Activity::of(&self.fire, self.width, self.height);
+        let run = |instructions| {
+            let mut run = (self.fire.clone(), activity.clone(), Events::default());
+            let mut scratch = Scratch::new(instructions);
+            step(&mut run.0, &fuel, &mut run.1, &mut scratch, when, &mut run.2);
+            run
+        };
+        let runs: Vec<_> = Instructions::available().map(run).collect();
+        for other in &runs {
+            assert_eq!(other, &runs[0]);
+        }
+        let (fire, activity, events) = runs[0].clone();
+        self.fire = fire;
         assert_eq!(activity, Activity::of(&self.fire, self.width, self.height));
         events.into()
     }

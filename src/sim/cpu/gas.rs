@@ -3,9 +3,9 @@
 //! A cell gives an eighth of its concentration, rounded down, to each of its four open neighbours.
 //! At most 4 * 31 come in and what stays is at most 255 - 4 * 31, so a byte never overflows.
 
-use super::activity::{Activity, Around, CHUNK_WIDTH, Pass, Scratch, sweep, sweep_wide};
+use super::activity::{Activity, Around, CHUNK_WIDTH, Pass, Scratch, sweep};
 use super::noise;
-use crate::game::derive::AIRY;
+use crate::game::derive::SEALED;
 
 /// Spreads one kind of gas for one tick.
 ///
@@ -14,19 +14,6 @@ use crate::game::derive::AIRY;
 /// loses a unit with a chance of `dissipation` in 256; 0 keeps the mass exactly. `activity`
 /// belongs to `cells`.
 pub fn step(
-    cells: &mut [u8],
-    air: &[u8],
-    activity: &mut Activity,
-    scratch: &mut Scratch,
-    tick: u64,
-    dissipation: u8,
-) {
-    let mut flow = Flow::new(cells, air, activity.width(), tick, dissipation);
-    sweep_wide(cells, activity, scratch, &mut flow);
-}
-
-/// The same as [`step`] in the instructions that every processor has, to compare with.
-pub fn step_baseline(
     cells: &mut [u8],
     air: &[u8],
     activity: &mut Activity,
@@ -52,27 +39,38 @@ impl<'a> Flow<'a> {
         Self { air, width, key: noise::key(0, tick), dissipation }
     }
 
-    /// The turn of a row, which its columns' random bytes are moved on by in this tick: even over
-    /// time for each cell and as cheap as a load and an addition.
+    /// The word of a row.
     #[inline(always)]
-    fn turn(&self, y: u32) -> u8 {
-        (self.key.wrapping_add(y.wrapping_mul(0x9e37_79b9)) >> 24) as u8
+    fn row(&self, y: usize) -> u32 {
+        self.key.wrapping_add((y as u32).wrapping_mul(ROW))
+    }
+
+    /// Spreads in a part of a row, or in rows of whole blocks; if it thins, takes a unit from each
+    /// cell that is due.
+    #[inline(always)]
+    fn spread<const THINS: bool>(&self, cells: &mut [u8], near: Near<&[u8]>, first: usize) {
+        let (x, y) = (first % self.width, first / self.width);
+        let (mut column, mut row) = (x / BLOCK, self.row(y));
+        let (blocks, rest) = cells.as_chunks_mut::<BLOCK>();
+        let whole = near.map(|plane| &plane.as_chunks::<BLOCK>().0[..blocks.len()]);
+        for (i, block) in blocks.iter_mut().enumerate() {
+            let near = whole.map(|plane| plane[i].as_slice());
+            near.spread(block, Thin::<THINS>::new(column, row, self.dissipation));
+            column += 1;
+            if column * BLOCK == self.width {
+                (column, row) = (0, row.wrapping_add(ROW));
+            }
+        }
+        let near = near.map(|plane| &plane[blocks.len() * BLOCK..]);
+        near.spread(rest, Thin::<THINS>::new(column, row, self.dissipation));
     }
 }
 
 /// 255 where gas may be. A mask instead of a condition, so that it becomes vector code.
 #[inline(always)]
 fn mask(air: u8) -> u8 {
-    const { assert!(AIRY == 1 << 7) };
-    (air.cast_signed() >> 7).cast_unsigned()
-}
-
-/// What becomes of a cell; `shares` holds what it and its neighbours give.
-#[inline(always)]
-fn spread(cell: u8, air: u8, shares: [u8; 5]) -> u8 {
-    let [own, up, down, left, right] = shares;
-    let outflow = own.wrapping_mul(air & !AIRY);
-    cell.wrapping_sub(outflow).wrapping_add((up + down + left + right) & mask(air))
+    const { assert!(SEALED == 1 << 7) };
+    (!air.cast_signed() >> 7).cast_unsigned()
 }
 
 impl Pass for Flow<'_> {
@@ -87,35 +85,50 @@ impl Pass for Flow<'_> {
 
     #[inline(always)]
     fn apply(&mut self, cells: &mut [u8], first: usize, around: &Around<'_>) {
-        if self.dissipation == 0 {
-            let near = Near::of(around, &self.air[first..], 0, cells.len());
-            let air = near.air;
-            for i in 0..cells.len() {
-                cells[i] = spread(cells[i], air[i], near.shares(i));
-            }
-            return;
-        }
-        let (x, y) = (first % self.width, first / self.width);
+        // Whole rows follow each other; a block must not reach into the next one.
+        let run = if self.width.is_multiple_of(BLOCK) { cells.len() } else { self.width };
         let mut at = 0;
-        for (y, row) in (y as u32..).zip(cells.chunks_mut(self.width)) {
-            let near = Near::of(around, &self.air[first + at..], at, row.len());
-            thin(row, &near, &COLUMNS[x..][..row.len()], self.turn(y), self.dissipation);
-            at += row.len();
+        for cells in cells.chunks_mut(run) {
+            let near = Near::of(around, &self.air[first + at..], at, cells.len());
+            if self.dissipation == 0 {
+                self.spread::<false>(cells, near, first + at);
+            } else {
+                self.spread::<true>(cells, near, first + at);
+            }
+            at += cells.len();
         }
     }
 }
 
-/// What the new values of a part of a segment depend on beside its cells.
-struct Near<'a> {
-    air: &'a [u8],
-    own: &'a [u8],
-    up: &'a [u8],
-    down: &'a [u8],
-    left: &'a [u8],
-    right: &'a [u8],
+/// Cells that thin at a time: the compiler makes straight code of a number that it knows.
+const BLOCK: usize = 64;
+
+/// What the new values of a part of a segment depend on beside its cells, a plane in a `P`.
+#[derive(Clone, Copy)]
+struct Near<P> {
+    air: P,
+    own: P,
+    up: P,
+    down: P,
+    left: P,
+    right: P,
 }
 
-impl<'a> Near<'a> {
+impl<P> Near<P> {
+    #[inline(always)]
+    fn map<Q>(self, mut f: impl FnMut(P) -> Q) -> Near<Q> {
+        Near {
+            air: f(self.air),
+            own: f(self.own),
+            up: f(self.up),
+            down: f(self.down),
+            left: f(self.left),
+            right: f(self.right),
+        }
+    }
+}
+
+impl<'a> Near<&'a [u8]> {
     #[inline(always)]
     fn of(around: &Around<'a>, air: &'a [u8], at: usize, count: usize) -> Self {
         let shares = |ahead, below| around.of(at, count, ahead, below);
@@ -125,29 +138,54 @@ impl<'a> Near<'a> {
     }
 
     #[inline(always)]
-    fn shares(&self, i: usize) -> [u8; 5] {
-        [self.own[i], self.up[i], self.down[i], self.left[i], self.right[i]]
+    fn spread<const THINS: bool>(&self, cells: &mut [u8], thin: Thin<THINS>) {
+        for (i, (cell, &column)) in cells.iter_mut().zip(thin.columns).enumerate() {
+            let left = self.spread_one(*cell, i);
+            let due = THINS && column.wrapping_add(thin.turn) < thin.rate;
+            *cell = if due { left.saturating_sub(1) } else { left };
+        }
+    }
+
+    #[inline(always)]
+    fn spread_one(&self, cell: u8, i: usize) -> u8 {
+        let air = self.air[i];
+        // A sealed cell gives nothing.
+        let outflow = self.own[i].wrapping_mul(air);
+        let inflow = self.up[i] + self.down[i] + self.left[i] + self.right[i];
+        cell.wrapping_sub(outflow).wrapping_add(inflow & mask(air))
     }
 }
 
-/// Spreads within a row, then takes a unit from the cells whose turn it is.
-#[inline(always)]
-fn thin(row: &mut [u8], near: &Near<'_>, columns: &[u8], turn: u8, rate: u8) {
-    for i in 0..row.len() {
-        let due = u8::from(columns[i].wrapping_add(turn) < rate);
-        row[i] = spread(row[i], near.air[i], near.shares(i)).saturating_sub(due);
+/// Which cells of a block lose a unit.
+struct Thin<const THINS: bool> {
+    columns: &'static [u8; BLOCK],
+    turn: u8,
+    rate: u8,
+}
+
+impl<const THINS: bool> Thin<THINS> {
+    #[inline(always)]
+    fn new(column: usize, row: u32, rate: u8) -> Self {
+        let columns = &COLUMNS[column % COLUMNS.len()];
+        Self { columns, turn: (row >> 24) as u8, rate }
     }
 }
+
+/// What the word of a row is above that of the row before it. Its highest byte is the row's turn,
+/// which its columns' random bytes are moved on by in this tick: even over time for each cell and
+/// as cheap as a load and an addition.
+const ROW: u32 = 0x9e37_79b9;
 
 /// A random byte for each column of the widest plane.
-static COLUMNS: [u8; 64 * CHUNK_WIDTH] = {
-    let mut bytes = [0; 64 * CHUNK_WIDTH];
+static COLUMNS: [[u8; BLOCK]; 64] = {
+    const { assert!(BLOCK == CHUNK_WIDTH) };
+    let mut blocks = [[0; BLOCK]; 64];
     let mut x = 0;
-    while x < bytes.len() {
-        bytes[x] = noise::bits(0, x as u32) as u8;
+    while x < 64 * BLOCK {
+        blocks[x / BLOCK][x % BLOCK] = noise::bits(0, x as u32) as u8;
         x += 1;
     }
-    bytes
+    blocks
 };
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(super) mod environment;
 pub mod fire;
 pub mod fov;
 pub mod gas;
+pub mod instructions;
 pub(super) mod maps;
 pub mod noise;
 pub(super) mod resolve;
