@@ -1,13 +1,15 @@
 //! The door: who may begin a handshake, and on which terms.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use quinn_proto::{
-    ConnectionHandle, IdleTimeout, Incoming, ServerConfig, TransportConfig, ValidationTokenConfig,
-    VarInt,
+    ConnectionHandle, EndpointConfig, HashedConnectionIdGenerator, IdleTimeout, Incoming,
+    ServerConfig, TransportConfig, ValidationTokenConfig, VarInt,
 };
+use ring::hmac;
 use web_transport_quinn::ALPN as BROWSER_ALPN;
 
 use super::connection::Connection;
@@ -88,6 +90,26 @@ impl Pool {
             }
         }
     }
+}
+
+/// The settings of the socket at `address`.
+///
+/// What connections are named and ended with comes of the identity's key and the address, so that
+/// a server that was killed and started again there tells its old peers at once that it knows
+/// nothing of them.
+pub(super) fn endpoint_config(identity: &Identity, address: SocketAddr) -> EndpointConfig {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, identity.key.secret_der());
+    let derive = |what: &str| hmac::sign(&key, format!("undercroft {what} {address}").as_bytes());
+    let reset_key = hmac::Key::new(hmac::HMAC_SHA256, derive("reset").as_ref());
+    let names = derive("names");
+    let (names, _) = names.as_ref().split_first_chunk().expect("SHA-256 has 32 bytes");
+    let names = u64::from_le_bytes(*names);
+    let mut config = EndpointConfig::new(Arc::new(reset_key));
+    config
+        .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(names)))
+        // A reset is smaller than what it answers; after a start everybody needs one.
+        .min_reset_interval(Duration::from_millis(1));
+    config
 }
 
 /// The settings of every connection.

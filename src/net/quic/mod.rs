@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quinn_proto::{Endpoint, EndpointConfig, Incoming};
+use quinn_proto::{Endpoint, Incoming};
 
 use self::connection::Connection;
 use self::socket::Socket;
@@ -171,9 +171,10 @@ impl Pool {
     ) -> Result<Self, BindError> {
         let server_config = Arc::new(admit::server_config(identity, &config)?);
         enlarge(&socket, config.socket_buffer_bytes)?;
-        let endpoint_config = Arc::new(EndpointConfig::default());
+        let socket = Socket::new(socket)?;
+        let endpoint_config = Arc::new(admit::endpoint_config(identity, socket.local_addr()?));
         Ok(Self {
-            socket: Socket::new(socket)?,
+            socket,
             endpoint: Endpoint::new(endpoint_config, Some(server_config), false, None),
             unfinished: Slots::new(config.unfinished_max, config.unfinished_per_address_max),
             places: Slots::new(config.connections_max, config.per_address_max),

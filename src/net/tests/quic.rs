@@ -1,6 +1,6 @@
 //! The pool of QUIC connections, against quinn as its peer.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -41,7 +41,12 @@ struct Server {
 impl Server {
     fn new(name: &str, config: QuicConfig) -> (Self, Connector) {
         let made = development(name);
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let server = Self::start(&made, 0, config);
+        (server, Connector::new(Trust::Hashes(made.hashes)))
+    }
+
+    fn start(made: &Development, port: u16, config: QuicConfig) -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let ids = Arc::new(ConnectionIds::default());
         let mut pool = Pool::bind(socket, &made.identity, config, ids).unwrap();
         let (address, counters) = (pool.local_addr().unwrap().to_string(), pool.counters());
@@ -59,8 +64,7 @@ impl Server {
                 }
             }
         });
-        let server = Self { address, counters, jobs: Some(jobs), reads, thread: Some(thread) };
-        (server, Connector::new(Trust::Hashes(made.hashes)))
+        Self { address, counters, jobs: Some(jobs), reads, thread: Some(thread) }
     }
 
     /// Lets the pool do something and waits for what comes of it.
@@ -210,6 +214,23 @@ async fn a_connection_closes_after_what_was_sent() {
         assert_eq!(link.closed(), Some(Some(CloseReason::Draining)), "{transport:?}");
         server.until(Pool::is_empty).await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_was_killed_tells_its_old_peers_when_it_is_back() {
+    let made = development("killed");
+    let forever = QuicConfig { idle_timeout: Duration::from_secs(3_600), ..QuicConfig::default() };
+    let server = Server::start(&made, 0, forever.clone());
+    let endpoint = quinn::Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let client = quic_config(&Trust::AnyOnLoopback, ALPN);
+    let address: SocketAddr = server.address.parse().unwrap();
+    let connection = endpoint.connect_with(client, address, "localhost").unwrap().await.unwrap();
+    connection.send_datagram(Bytes::from_static(&[1; 100])).unwrap();
+    // A pool that is dropped says nothing to anybody.
+    drop(server);
+    let _server = Server::start(&made, address.port(), forever);
+    connection.send_datagram(Bytes::from_static(&[1; 100])).unwrap();
+    assert_eq!(connection.closed().await, quinn::ConnectionError::Reset);
 }
 
 #[tokio::test]
