@@ -41,6 +41,10 @@ pub mod telemetry;
 #[cfg(feature = "server")]
 pub mod disk;
 
+// The connection to NATS.
+#[cfg(feature = "server")]
+pub mod nats;
+
 // The log of every zone.
 #[cfg(feature = "server")]
 pub mod journal;

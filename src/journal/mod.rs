@@ -8,6 +8,7 @@
 //! second writer out. The journal never looks into what an entry or a snapshot holds.
 
 mod checkpoint;
+mod jetstream;
 mod memory;
 mod prune;
 mod sqlite;
@@ -19,6 +20,7 @@ mod worker_tests;
 
 use std::path::PathBuf;
 
+pub use jetstream::{JetStreamJournal, JetStreamReader, StreamError};
 pub use memory::{Fault, MemoryDisk, MemoryJournal, MemoryReader};
 pub use prune::Keep;
 pub use sqlite::{Config, JOURNAL_FILE, SqliteJournal, SqliteReader, Synchronous};
@@ -81,6 +83,14 @@ pub enum WriteError {
     Full { file: PathBuf, free_bytes: u64 },
     #[error("cannot write {}: {source}; check the disk, the server tries again by itself", file.display())]
     Failed { file: PathBuf, source: rusqlite::Error },
+    #[error("the journal in NATS at {servers} does not answer: {detail}; the server tries again")]
+    Unavailable { servers: String, detail: String },
+    #[error("the journal cannot be written before it can be read: {0}")]
+    Unreadable(Box<ReadError>),
+    #[error(
+        "the entry of zone {zone} at tick {tick} has {bytes} bytes: NATS takes no such message"
+    )]
+    TooLarge { zone: ZoneId, tick: Tick, bytes: usize },
     /// A fault that a test asked for.
     #[error("the disk was told to fail")]
     Injected,
@@ -90,7 +100,7 @@ impl WriteError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Self::OutOfSequence { .. })
+        !matches!(self, Self::OutOfSequence { .. } | Self::TooLarge { .. })
     }
 }
 
@@ -101,6 +111,10 @@ pub enum ReadError {
     Failed { file: PathBuf, source: rusqlite::Error },
     #[error("the snapshot of zone {zone} at tick {tick} in {} is not whole", file.display())]
     Broken { file: PathBuf, zone: ZoneId, tick: Tick },
+    #[error("in NATS at {servers} {what} is not whole")]
+    BrokenMessage { servers: String, what: String },
+    #[error("the journal in NATS at {servers} does not answer: {detail}")]
+    Unavailable { servers: String, detail: String },
 }
 
 /// Writes the logs of all zones. One writer at a time: the data folder is held.
@@ -108,6 +122,7 @@ pub enum ReadError {
 #[allow(clippy::large_enum_variant, reason = "a process has one journal")]
 pub enum Journal {
     Sqlite(SqliteJournal),
+    JetStream(JetStreamJournal),
     Memory(MemoryJournal),
 }
 
@@ -123,6 +138,7 @@ impl Journal {
     pub fn append(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
         match self {
             Self::Sqlite(journal) => journal.append(entries),
+            Self::JetStream(journal) => journal.append(entries),
             Self::Memory(journal) => journal.append(entries),
         }
     }
@@ -132,6 +148,7 @@ impl Journal {
     pub fn save_part(&mut self, snapshot: &Snapshot, offset: usize) -> Result<usize, WriteError> {
         match self {
             Self::Sqlite(journal) => journal.save_part(snapshot, offset),
+            Self::JetStream(journal) => journal.save_part(snapshot, offset),
             Self::Memory(journal) => journal.save_part(snapshot, offset),
         }
     }
@@ -150,6 +167,7 @@ impl Journal {
     pub fn prune_step(&mut self, zone: ZoneId, keep: Keep) -> Result<bool, WriteError> {
         match self {
             Self::Sqlite(journal) => journal.prune_step(zone, keep),
+            Self::JetStream(journal) => journal.prune_step(zone, keep),
             Self::Memory(journal) => journal.prune_step(zone, keep),
         }
     }
@@ -164,6 +182,7 @@ impl Journal {
     pub fn size_bytes(&self) -> Result<u64, ReadError> {
         match self {
             Self::Sqlite(journal) => journal.size_bytes(),
+            Self::JetStream(journal) => journal.size_bytes(),
             Self::Memory(journal) => Ok(journal.size_bytes()),
         }
     }
@@ -172,6 +191,7 @@ impl Journal {
     pub fn reader(&self) -> Result<Reader, OpenError> {
         Ok(match self {
             Self::Sqlite(journal) => Reader::Sqlite(journal.reader()?),
+            Self::JetStream(journal) => Reader::JetStream(journal.reader()),
             Self::Memory(journal) => Reader::Memory(journal.reader()),
         })
     }
@@ -181,6 +201,7 @@ impl Journal {
 #[derive(Debug)]
 pub enum Reader {
     Sqlite(SqliteReader),
+    JetStream(JetStreamReader),
     Memory(MemoryReader),
 }
 
@@ -189,6 +210,7 @@ impl Reader {
     pub fn zones(&self) -> Result<Vec<ZoneId>, ReadError> {
         match self {
             Self::Sqlite(reader) => reader.zones(),
+            Self::JetStream(reader) => reader.zones(),
             Self::Memory(reader) => Ok(reader.zones()),
         }
     }
@@ -197,6 +219,7 @@ impl Reader {
     pub fn last_tick(&self, zone: ZoneId) -> Result<Option<Tick>, ReadError> {
         match self {
             Self::Sqlite(reader) => reader.last_tick(zone),
+            Self::JetStream(reader) => reader.last_tick(zone),
             Self::Memory(reader) => Ok(reader.last_tick(zone)),
         }
     }
@@ -205,6 +228,7 @@ impl Reader {
     pub fn snapshots(&self, zone: ZoneId) -> Result<Vec<SnapshotHead>, ReadError> {
         match self {
             Self::Sqlite(reader) => reader.snapshots(zone),
+            Self::JetStream(reader) => reader.snapshots(zone),
             Self::Memory(reader) => Ok(reader.snapshots(zone)),
         }
     }
@@ -213,6 +237,7 @@ impl Reader {
     pub fn snapshot(&self, zone: ZoneId, tick: Tick) -> Result<Option<Snapshot>, ReadError> {
         match self {
             Self::Sqlite(reader) => reader.snapshot(zone, tick),
+            Self::JetStream(reader) => reader.snapshot(zone, tick),
             Self::Memory(reader) => Ok(reader.snapshot(zone, tick)),
         }
     }
@@ -225,6 +250,7 @@ impl Reader {
     fn batch(&self, zone: ZoneId, after: Option<Tick>) -> Result<Vec<Entry>, ReadError> {
         match self {
             Self::Sqlite(reader) => reader.batch(zone, after),
+            Self::JetStream(reader) => reader.batch(zone, after),
             Self::Memory(reader) => Ok(reader.batch(zone, after)),
         }
     }

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::disk::scratch::Scratch;
 use crate::disk::{DataFolder, sqlite::Synchronous};
+use crate::nats::tests::server::Server;
 
 const Z: ZoneId = ZoneId(3);
 
@@ -37,11 +38,14 @@ fn file_journal(scratch: &Scratch) -> Journal {
     Journal::open(&folder, Config::default()).unwrap()
 }
 
-/// Runs a test over the file and over its twin.
+/// Runs a test over the file, over its twin and over NATS.
 fn check(name: &str, test: impl Fn(&mut Journal)) {
     let scratch = Scratch::new(name);
     test(&mut file_journal(&scratch));
     test(&mut Journal::Memory(MemoryDisk::default().open()));
+    if let Some(server) = Server::start(name) {
+        test(&mut Journal::JetStream(JetStreamJournal::open(&server.connect(), 1).unwrap()));
+    }
 }
 
 #[test]

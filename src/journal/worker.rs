@@ -258,7 +258,11 @@ impl State {
             }
             return Ok(());
         };
-        if let ([batch], WriteError::OutOfSequence { zone, .. }) = (batches.as_slice(), &error) {
+        if let (
+            [batch],
+            WriteError::OutOfSequence { zone, .. } | WriteError::TooLarge { zone, .. },
+        ) = (batches.as_slice(), &error)
+        {
             let (zone, token) = (*zone, batch.token);
             (self.report)(Report::Refused { zone, token, error });
             return Ok(());
@@ -298,6 +302,10 @@ impl State {
         };
         let is_done = match done {
             Ok(is_done) => is_done,
+            Err(error) if !error.is_temporary() => {
+                log::warn!("a snapshot or its pruning was given up: {error}");
+                return Ok(());
+            }
             Err(error) => {
                 // Entries that came meanwhile have their turn before the next try.
                 self.wait_after(&error, 0)?;

@@ -1,0 +1,205 @@
+//! What the journal in NATS has to do beside what every journal does, against the real server.
+
+use crate::journal::tests::{all, entry, snapshot};
+use crate::journal::{
+    JetStreamJournal, Journal, Keep, ReadError, Reader, Report, Request, StreamError, Worker,
+    WorkerConfig, WriteError,
+};
+use crate::model::{Tick, ZoneId};
+use crate::nats::tests::server::{Server, runtime};
+use crate::nats::{ConnectError, Nats};
+
+const Z: ZoneId = ZoneId(3);
+
+fn open(nats: &Nats, writer: u64) -> Journal {
+    Journal::JetStream(JetStreamJournal::open(nats, writer).unwrap())
+}
+
+#[test]
+fn of_two_writers_of_a_zone_the_slower_is_refused_for_good() {
+    let Some(server) = Server::start("fence") else { return };
+    let nats = server.connect();
+    let (mut old, mut new) = (open(&nats, 1), open(&nats, 2));
+    old.append(&[entry(Z, 1), entry(Z, 2)]).unwrap();
+    new.append(&[entry(Z, 3)]).unwrap();
+    for tick in [3, 4, 5] {
+        let error = old.append(&[entry(Z, tick)]).unwrap_err();
+        assert!(matches!(error, WriteError::OutOfSequence { zone: Z, .. }), "{error}");
+    }
+    let error = old.save_snapshot(&snapshot(Z, 2, 10)).unwrap_err();
+    assert!(matches!(error, WriteError::OutOfSequence { .. }), "{error}");
+    // Other zones are still its own.
+    old.append(&[entry(ZoneId(9), 7)]).unwrap();
+    new.append(&[entry(Z, 4)]).unwrap();
+    let ticks: Vec<u64> =
+        all(&new.reader().unwrap(), Z, None).iter().map(|entry| entry.tick.0).collect();
+    assert_eq!(ticks, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_zone_that_is_refused_does_not_keep_others_from_being_written() {
+    let Some(server) = Server::start("beside") else { return };
+    let nats = server.connect();
+    let (mut old, mut new) = (open(&nats, 1), open(&nats, 2));
+    old.append(&[entry(Z, 1), entry(ZoneId(4), 1)]).unwrap();
+    new.append(&[entry(Z, 2)]).unwrap();
+    let (told, reports) = crossbeam_channel::unbounded();
+    let worker = Worker::spawn(old, WorkerConfig::default(), Default::default(), move |report| {
+        told.send(report).unwrap();
+    })
+    .unwrap();
+    for (zone, token) in [(ZoneId(4), 1), (Z, 2), (ZoneId(4), 3)] {
+        let tick = if token == 3 { 3 } else { 2 };
+        let entries = vec![entry(zone, tick)];
+        worker.requests().send(Request::Append { entries, token }).unwrap();
+    }
+    worker.shutdown().unwrap();
+    let mut tokens = Vec::new();
+    for report in reports {
+        if let Report::Durable { token, .. } = report {
+            tokens.push((token, true));
+        } else if let Report::Refused { token, .. } = report {
+            tokens.push((token, false));
+        }
+    }
+    tokens.sort_unstable();
+    assert_eq!(tokens, [(1, true), (2, false), (3, true)]);
+    assert_eq!(all(&new.reader().unwrap(), ZoneId(4), None).len(), 3);
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_server_that_is_killed_and_the_writer_goes_on() {
+    let Some(mut server) = Server::start("killed") else { return };
+    let nats = server.connect();
+    let mut journal = open(&nats, 1);
+    let reader = journal.reader().unwrap();
+    for tick in 1..=50 {
+        journal.append(&[entry(Z, tick)]).unwrap();
+    }
+    server.kill();
+    let error = journal.append(&[entry(Z, 51)]).unwrap_err();
+    assert!(error.is_temporary() && matches!(error, WriteError::Unavailable { .. }), "{error}");
+    let error = reader.last_tick(Z).unwrap_err();
+    assert!(matches!(error, ReadError::Unavailable { .. }), "{error}");
+    server.restart();
+    // As the worker does: the same entry again until it is taken.
+    while journal.append(&[entry(Z, 51)]).is_err() {}
+    journal.append(&[entry(Z, 52)]).unwrap();
+    let expected: Vec<_> = (1..=52).map(|tick| entry(Z, tick)).collect();
+    assert_eq!(all(&reader, Z, None), expected);
+}
+
+#[test]
+fn a_snapshot_of_what_never_came_to_be_is_refused() {
+    let Some(server) = Server::start("future") else { return };
+    let mut journal = open(&server.connect(), 1);
+    journal.append(&[entry(Z, 5)]).unwrap();
+    let error = journal.save_snapshot(&snapshot(Z, 6, 10)).unwrap_err();
+    assert!(matches!(error, WriteError::OutOfSequence { .. }), "{error}");
+    journal.save_snapshot(&snapshot(Z, 5, 10)).unwrap();
+    assert_eq!(journal.reader().unwrap().snapshots(Z).unwrap().len(), 1);
+}
+
+#[test]
+fn a_later_start_goes_on_and_reads_from_any_tick() {
+    let Some(server) = Server::start("later") else { return };
+    let nats = server.connect();
+    let mut journal = open(&nats, 1);
+    for tick in 10..200 {
+        // The zones lie between each other in the stream, one of them rarely.
+        let other = (tick % 7 == 0).then(|| entry(ZoneId(4), tick / 7));
+        journal.append(&[entry(Z, tick)].into_iter().chain(other).collect::<Vec<_>>()).unwrap();
+    }
+    journal.save_snapshot(&snapshot(Z, 120, 700_000)).unwrap();
+    drop(journal);
+    let mut journal = open(&nats, 2);
+    let reader = journal.reader().unwrap();
+    for after in [0, 9, 10, 57, 120, 198] {
+        let ticks: Vec<u64> = all(&reader, Z, Some(after)).iter().map(|e| e.tick.0).collect();
+        assert_eq!(ticks, (10.max(after + 1)..200).collect::<Vec<_>>(), "after {after}");
+        let ticks: Vec<u64> =
+            all(&reader, ZoneId(4), Some(after)).iter().map(|e| e.tick.0).collect();
+        assert_eq!(ticks, (2.max(after + 1)..29).collect::<Vec<_>>(), "after {after}");
+    }
+    assert_eq!(all(&reader, Z, Some(199)), []);
+    assert_eq!(reader.snapshot(Z, Tick(120)).unwrap(), Some(snapshot(Z, 120, 700_000)));
+    assert_eq!(reader.snapshot(Z, Tick(121)).unwrap(), None);
+    let keep = Keep { snapshots: 1, history_ticks: 0 };
+    journal.prune(Z, keep).unwrap();
+    let left = all(&reader, Z, None);
+    assert_eq!((left[0].tick, left.len()), (Tick(121), 79));
+    journal.append(&[entry(Z, 200)]).unwrap();
+    let error = journal.append(&[entry(Z, 202)]).unwrap_err();
+    assert!(matches!(error, WriteError::OutOfSequence { expected: Tick(201), .. }), "{error}");
+    assert!(journal.size_bytes().unwrap() > 700_000);
+}
+
+#[test]
+fn a_message_too_large_is_refused_by_name() {
+    let Some(server) = Server::start_with("large", "max_payload: 2MB") else { return };
+    let mut journal = open(&server.connect(), 1);
+    let mut large = entry(Z, 1);
+    large.bytes = vec![1; 2 << 20];
+    let error = journal.append(&[large]).unwrap_err();
+    assert!(matches!(error, WriteError::TooLarge { zone: Z, tick: Tick(1), .. }), "{error}");
+    assert!(!error.is_temporary());
+    journal.append(&[entry(Z, 1)]).unwrap();
+}
+
+#[test]
+fn streams_of_others_and_of_the_future_are_refused() {
+    use async_nats::jetstream::stream;
+    let Some(server) = Server::start("foreign") else { return };
+    for (metadata, newer) in [(None, false), (Some("99"), true)] {
+        let nats = server.connect();
+        let config = stream::Config {
+            name: format!("{}-journal", nats.prefix()),
+            metadata: metadata
+                .map(|format| (super::FORMAT_KEY.to_owned(), format.to_owned()))
+                .into_iter()
+                .collect(),
+            ..stream::Config::default()
+        };
+        nats.wait(nats.jetstream().create_stream(config)).unwrap();
+        let error = JetStreamJournal::open(&nats, 1).unwrap_err();
+        let is_newer = matches!(error, StreamError::Newer { found: 99, .. });
+        let is_foreign = matches!(error, StreamError::Foreign { .. });
+        assert!(if newer { is_newer } else { is_foreign }, "{error}");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_used_is_named_with_the_remedy() {
+    let Some(mut server) = Server::start_with("refused", "authorization { token: right }") else {
+        return;
+    };
+    let connect = |config| Nats::connect(runtime(), &config).unwrap_err();
+    let mut config = server.config();
+    assert!(matches!(connect(config.clone()), ConnectError::Refused { .. }));
+    config.token = Some("wrong".to_owned());
+    assert!(matches!(connect(config.clone()), ConnectError::Refused { .. }));
+    config.token = Some("right".to_owned());
+    let error = connect(config.clone());
+    assert!(matches!(error, ConnectError::Payload { found: 1_048_576, .. }), "{error}");
+    server.kill();
+    let error = connect(config.clone());
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
+    config.servers = "nats://[bad".to_owned();
+    let error = connect(config);
+    assert!(matches!(error, ConnectError::Address { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_message_is_named() {
+    let Some(server) = Server::start("damaged") else { return };
+    let nats = server.connect();
+    let journal = open(&nats, 1);
+    let subject = format!("{}.journal.{Z}", nats.prefix());
+    let published = nats.wait(async {
+        nats.jetstream().publish(subject, "something else".into()).await.unwrap().await
+    });
+    published.unwrap();
+    let reader: Reader = journal.reader().unwrap();
+    let error = reader.entries(Z, None).next().unwrap().unwrap_err();
+    assert!(matches!(error, ReadError::BrokenMessage { .. }), "{error}");
+}

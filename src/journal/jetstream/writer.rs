@@ -1,0 +1,319 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use futures_util::future::join_all;
+
+use super::record::Record;
+use super::{JetStreamReader, Log, StreamError, metadata, object};
+use crate::journal::{
+    Entry, Keep, ReadError, SNAPSHOT_PART_BYTES, Snapshot, SnapshotHead, WriteError,
+};
+use crate::model::{Tick, ZoneId};
+use crate::nats::{Nats, in_words};
+
+/// Writes the journal in NATS. Any number of processes may hold one; for each zone the server
+/// accepts the entries of one.
+#[derive(Debug)]
+pub struct JetStreamJournal {
+    log: Arc<Log>,
+    /// This writer's number.
+    writer: u64,
+    zones: BTreeMap<ZoneId, End>,
+}
+
+/// Where the log of a zone ends, as this writer knows it.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// The place of the newest message in the stream; 0 where there is none.
+    sequence: u64,
+    /// The newest entry, mark or snapshot.
+    last: Option<Tick>,
+    /// The newest entry that an append has told of: those between it and `last` were written by
+    /// one that failed in another zone, and are passed over when they come again.
+    settled: Option<Tick>,
+    /// Somebody else has written here since.
+    is_overtaken: bool,
+}
+
+impl JetStreamJournal {
+    /// Opens the journal, and makes its streams where there are none. `writer` is a random number
+    /// that tells this writer from every other.
+    pub fn open(nats: &Nats, writer: u64) -> Result<Self, StreamError> {
+        let log = nats.wait(Log::open(nats.clone()))?;
+        Ok(Self { log, writer, zones: BTreeMap::new() })
+    }
+
+    pub(in crate::journal) fn reader(&self) -> JetStreamReader {
+        JetStreamReader { log: self.log.clone() }
+    }
+
+    /// All entries of a zone or none of them; where a zone is refused or the server does not
+    /// answer, other zones may be written already, which the next try then knows.
+    pub(in crate::journal) fn append(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
+        let nats = self.log.nats.clone();
+        nats.wait(self.append_all(entries))
+    }
+
+    async fn append_all(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
+        let mut by_zone: BTreeMap<ZoneId, Vec<&Entry>> = BTreeMap::new();
+        for entry in entries {
+            by_zone.entry(entry.zone).or_default().push(entry);
+        }
+        for (&zone, entries) in &by_zone {
+            self.know(zone).await?.check(zone, entries)?;
+        }
+        let sizes = entries.iter().map(|entry| (entry, entry.bytes.len() + 64));
+        if let Some((entry, bytes)) =
+            sizes.into_iter().find(|&(_, bytes)| bytes > self.log.nats.message_bytes_max())
+        {
+            return Err(WriteError::TooLarge { zone: entry.zone, tick: entry.tick, bytes });
+        }
+        let written = join_all(by_zone.iter().map(|(&zone, entries)| {
+            let end = self.zones.get(&zone).copied();
+            let end = end.expect("the zone was looked up above");
+            self.append_zone(zone, end, entries)
+        }))
+        .await;
+        let mut failure = None;
+        for (&zone, (end, result)) in by_zone.keys().zip(written) {
+            self.zones.insert(zone, end);
+            failure = failure.or(result.err());
+        }
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        for entry in entries {
+            if let Some(end) = self.zones.get_mut(&entry.zone) {
+                end.settled = Some(entry.tick);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the entries of a zone that are not written yet; gives where it ends afterwards.
+    async fn append_zone(
+        &self,
+        zone: ZoneId,
+        mut end: End,
+        entries: &[&Entry],
+    ) -> (End, Result<(), WriteError>) {
+        for &entry in entries {
+            if end.settled < Some(entry.tick) && end.last >= Some(entry.tick) {
+                continue;
+            }
+            let record = Record::Entry { writer: self.writer, entry: entry.clone() };
+            if let Err(error) = self.publish(zone, &mut end, &record).await {
+                return (end, Err(error));
+            }
+        }
+        (end, Ok(()))
+    }
+
+    /// Writes the next message of a zone, if nobody else has written there.
+    async fn publish(
+        &self,
+        zone: ZoneId,
+        end: &mut End,
+        record: &Record,
+    ) -> Result<(), WriteError> {
+        let tick = record.tick();
+        let kind = if matches!(record, Record::Pruned { .. }) { "pruned." } else { "" };
+        let message = PublishMessage::build()
+            .payload(record.encode().into())
+            .expected_last_subject_sequence(end.sequence)
+            // A message whose acknowledgement was lost is told from a new one by its name.
+            .message_id(format!("{zone}.{:016x}.{kind}{tick}", self.writer));
+        let published = self.log.nats.jetstream().send_publish(self.log.subject(zone), message);
+        let answer = match published.await {
+            Ok(acknowledgement) => acknowledgement.await,
+            Err(error) => Err(error),
+        };
+        let sequence = match answer {
+            Ok(acknowledgement) => acknowledgement.sequence,
+            Err(error) if is_refusal(&error) => {
+                // The server no longer remembers the name of a message that is ours.
+                let last = self.log.last(zone).await.map_err(from_read)?;
+                match last {
+                    Some(last) if last.record == *record => last.sequence,
+                    last => {
+                        end.is_overtaken = true;
+                        let expected = last.map_or(Tick(0), |last| last.record.tick().next());
+                        return Err(WriteError::OutOfSequence { zone, expected, got: tick });
+                    }
+                }
+            }
+            Err(error) => {
+                let servers = self.log.nats.servers().to_owned();
+                return Err(WriteError::Unavailable { servers, detail: in_words(&error) });
+            }
+        };
+        end.sequence = sequence;
+        end.last = end.last.max(Some(tick));
+        Ok(())
+    }
+
+    /// Where a zone ends; asked once.
+    async fn know(&mut self, zone: ZoneId) -> Result<End, WriteError> {
+        if let Some(&end) = self.zones.get(&zone) {
+            return Ok(end);
+        }
+        let last = self.log.last(zone).await.map_err(from_read)?;
+        let newest = self.log.heads(zone).await.map_err(from_read)?;
+        let tick = last.as_ref().map(|last| last.record.tick());
+        let tick = tick.max(newest.first().map(|head| head.tick));
+        let sequence = last.map_or(0, |last| last.sequence);
+        let end = End { sequence, last: tick, settled: tick, is_overtaken: false };
+        self.zones.insert(zone, end);
+        Ok(end)
+    }
+
+    /// The whole snapshot is written with its last part. One of a tick that this writer does not
+    /// know to be in the log is refused: it may be of a future that never came to be.
+    pub(in crate::journal) fn save_part(
+        &mut self,
+        snapshot: &Snapshot,
+        offset: usize,
+    ) -> Result<usize, WriteError> {
+        let end = snapshot.bytes.len().min(offset + SNAPSHOT_PART_BYTES);
+        if end == snapshot.bytes.len() {
+            let nats = self.log.nats.clone();
+            nats.wait(self.save(snapshot))?;
+        }
+        Ok(end)
+    }
+
+    async fn save(&mut self, snapshot: &Snapshot) -> Result<(), WriteError> {
+        let Snapshot { zone, tick, version, hash, ref bytes } = *snapshot;
+        let end = self.know(zone).await?;
+        if end.is_overtaken || end.sequence > 0 && end.last < Some(tick) {
+            let expected = end.last.map_or(Tick(0), Tick::next);
+            return Err(WriteError::OutOfSequence { zone, expected, got: tick });
+        }
+        let heads = self.log.heads(zone).await.map_err(from_read)?;
+        if heads.iter().any(|head| head.tick == tick) {
+            return Ok(());
+        }
+        let head = SnapshotHead { tick, version, hash, size_bytes: bytes.len() };
+        let put = self.log.snapshots.put(metadata(zone, head), &mut bytes.as_slice()).await;
+        put.map_err(|error| self.unavailable(&error))?;
+        if let Some(end) = self.zones.get_mut(&zone)
+            && end.last < Some(tick)
+        {
+            (end.last, end.settled) = (Some(tick), Some(tick));
+        }
+        Ok(())
+    }
+
+    pub(in crate::journal) fn prune_step(
+        &mut self,
+        zone: ZoneId,
+        keep: Keep,
+    ) -> Result<bool, WriteError> {
+        let nats = self.log.nats.clone();
+        nats.wait(self.prune_some(zone, keep))
+    }
+
+    async fn prune_some(&mut self, zone: ZoneId, keep: Keep) -> Result<bool, WriteError> {
+        let mut end = self.know(zone).await?;
+        let heads = self.log.heads(zone).await.map_err(from_read)?;
+        let ticks: Vec<Tick> = heads.iter().rev().map(|head| head.tick).collect();
+        let kept = keep.kept(&ticks, end.last.unwrap_or_default());
+        let Some(&oldest) = kept.first() else { return Ok(false) };
+        if let Some(&tick) = ticks.iter().find(|tick| kept.binary_search(tick).is_err()) {
+            self.forget(zone, tick).await?;
+            return Ok(true);
+        }
+        let Some(first) = self.log.next(zone, 1).await.map_err(from_read)? else {
+            return Ok(false);
+        };
+        let is_mark = matches!(first.record, Record::Pruned { .. });
+        if first.record.tick() > oldest || is_mark && first.sequence == end.sequence {
+            return Ok(false);
+        }
+        let stays = match self.log.first_after(zone, oldest).await.map_err(from_read)? {
+            Some(stays) => stays.sequence,
+            None => {
+                let mark = Record::Pruned { writer: self.writer, tick: oldest };
+                let marked = self.publish(zone, &mut end, &mark).await;
+                self.zones.insert(zone, end);
+                marked?;
+                end.sequence
+            }
+        };
+        let purge = self.log.entries.purge().filter(self.log.subject(zone)).sequence(stays);
+        purge.await.map_err(|error| self.unavailable(&error))?;
+        Ok(false)
+    }
+
+    /// Removes a snapshot, and what the store keeps of one that was removed.
+    async fn forget(&self, zone: ZoneId, tick: Tick) -> Result<(), WriteError> {
+        let name = object(zone, tick);
+        let gone = self.log.snapshots.delete(&name).await;
+        gone.map_err(|error| self.unavailable(&error))?;
+        let bucket = format!("{}-snapshots", self.log.nats.prefix());
+        let stream = self.log.nats.jetstream().get_stream_no_info(format!("OBJ_{bucket}")).await;
+        let stream = stream.map_err(|error| self.unavailable(&error))?;
+        let name = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE, name);
+        let purge = stream.purge().filter(format!("$O.{bucket}.M.{name}"));
+        purge.await.map_err(|error| self.unavailable(&error))?;
+        Ok(())
+    }
+
+    /// Bytes of both streams.
+    pub(in crate::journal) fn size_bytes(&self) -> Result<u64, ReadError> {
+        let log = &self.log;
+        log.nats.wait(async {
+            let mut bytes = 0;
+            for name in ["journal", "snapshots"] {
+                let kind = if name == "snapshots" { "OBJ_" } else { "" };
+                let name = format!("{kind}{}-{name}", log.nats.prefix());
+                let stream = log.nats.jetstream().get_stream(name).await;
+                let stream = stream.map_err(|error| log.unavailable(&error))?;
+                bytes += stream.cached_info().state.bytes;
+            }
+            Ok(bytes)
+        })
+    }
+
+    fn unavailable(&self, error: &dyn std::error::Error) -> WriteError {
+        from_read(self.log.unavailable(error))
+    }
+}
+
+impl End {
+    /// Whether these entries are the next of their zone.
+    fn check(&self, zone: ZoneId, entries: &[&Entry]) -> Result<(), WriteError> {
+        let mut expected = self.settled.map(Tick::next);
+        for entry in entries {
+            let got = entry.tick;
+            let expects = expected.unwrap_or(got);
+            if self.is_overtaken || expects != got {
+                return Err(WriteError::OutOfSequence { zone, expected: expects, got });
+            }
+            expected = Some(got.next());
+        }
+        Ok(())
+    }
+}
+
+/// Whether the server has refused a message because another one is the newest of its subject.
+fn is_refusal(error: &PublishError) -> bool {
+    let code = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>())
+        .map(async_nats::jetstream::Error::error_code);
+    error.kind() == PublishErrorKind::WrongLastSequence
+        || code == Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT)
+}
+
+fn from_read(error: ReadError) -> WriteError {
+    match error {
+        ReadError::Unavailable { servers, detail } => WriteError::Unavailable { servers, detail },
+        ReadError::Failed { file, source } => WriteError::Failed { file, source },
+        broken @ (ReadError::Broken { .. } | ReadError::BrokenMessage { .. }) => {
+            WriteError::Unreadable(Box::new(broken))
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The connection to NATS that a process has.
+//!
+//! The rooms that use it are called from threads of their own: [`Nats::wait`] runs what they want
+//! of the server on the runtime that the connection lives on.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use async_nats::jetstream::{Context, context::ContextBuilder};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions};
+use tokio::runtime::Handle;
+
+/// The oldest server that has what is needed: metadata of streams.
+const VERSION_MIN: (i64, i64, i64) = (2, 10, 0);
+/// Bytes that a message must be allowed to have.
+pub const MESSAGE_BYTES_MIN: usize = 2 << 20;
+/// How long the server may take for a call before it counts as not answering.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a silent server is asked whether it lives; two that are not answered end a connection.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest wait between two attempts to connect again.
+const RECONNECT_MAX: Duration = Duration::from_millis(500);
+
+/// Where NATS is and who this process is there.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `nats://host:port`, or several with commas between them.
+    pub servers: String,
+    /// The name of the process, as the server's monitoring shows it.
+    pub name: String,
+    pub token: Option<String>,
+    /// What the names of all streams and subjects begin with: several worlds may share a server.
+    pub prefix: String,
+}
+
+/// Why there is no connection; one line with cause and remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("{servers:?} is no address of NATS: give it as nats://host:4222")]
+    Address { servers: String },
+    #[error("NATS at {servers} refused the credentials; check the token")]
+    Refused { servers: String },
+    #[error("NATS at {servers} cannot be reached ({detail}); start it or correct the address")]
+    Unreachable { servers: String, detail: String },
+    #[error("NATS at {servers} has version {found}, at least 2.10 is needed; update it")]
+    Old { servers: String, found: String },
+    #[error(
+        "NATS at {servers} takes messages of {found} bytes; set max_payload to {MESSAGE_BYTES_MIN} \
+         or more in its configuration"
+    )]
+    Payload { servers: String, found: usize },
+}
+
+/// A connection, which comes back by itself; clones share it.
+#[derive(Clone)]
+pub struct Nats {
+    runtime: Handle,
+    client: Client,
+    jetstream: Context,
+    servers: String,
+    prefix: String,
+}
+
+impl Nats {
+    /// Connects; must not be called on a thread of the runtime.
+    pub fn connect(runtime: &Handle, config: &Config) -> Result<Self, ConnectError> {
+        let servers = config.servers.clone();
+        let mut options = ConnectOptions::new()
+            .name(&config.name)
+            .ping_interval(PING_INTERVAL)
+            .connection_timeout(CALL_TIMEOUT)
+            .request_timeout(Some(CALL_TIMEOUT))
+            .reconnect_delay_callback(|attempt| {
+                let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+                Duration::from_millis(50).saturating_mul(attempt).min(RECONNECT_MAX)
+            })
+            .event_callback(async |event| log::info!("NATS: {event}"));
+        if let Some(token) = &config.token {
+            options = options.token(token.clone());
+        }
+        let addresses: Vec<&str> = servers.split(',').collect();
+        let client = runtime.block_on(options.connect(addresses)).map_err(|error| {
+            let servers = servers.clone();
+            match error.kind() {
+                ConnectErrorKind::ServerParse => ConnectError::Address { servers },
+                ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                    ConnectError::Refused { servers }
+                }
+                ConnectErrorKind::Dns
+                | ConnectErrorKind::TimedOut
+                | ConnectErrorKind::Tls
+                | ConnectErrorKind::Io
+                | ConnectErrorKind::MaxReconnects => {
+                    ConnectError::Unreachable { servers, detail: in_words(&error) }
+                }
+            }
+        })?;
+        let (major, minor, patch) = VERSION_MIN;
+        let info = client.server_info();
+        if !client.is_server_compatible(major, minor, patch) {
+            return Err(ConnectError::Old { servers, found: info.version });
+        }
+        if info.max_payload < MESSAGE_BYTES_MIN {
+            return Err(ConnectError::Payload { servers, found: info.max_payload });
+        }
+        let jetstream = {
+            // It starts a task.
+            let _entered = runtime.enter();
+            ContextBuilder::new().timeout(CALL_TIMEOUT).build(client.clone())
+        };
+        let prefix = config.prefix.clone();
+        Ok(Self { runtime: runtime.clone(), client, jetstream, servers, prefix })
+    }
+
+    /// Runs a call to its end. Must not be called on a thread of the runtime.
+    pub fn wait<F: Future>(&self, call: F) -> F::Output {
+        self.runtime.block_on(call)
+    }
+
+    #[must_use]
+    pub fn jetstream(&self) -> &Context {
+        &self.jetstream
+    }
+
+    /// Bytes that the server takes in one message.
+    #[must_use]
+    pub fn message_bytes_max(&self) -> usize {
+        self.client.max_payload()
+    }
+
+    /// Where the servers are, for messages.
+    #[must_use]
+    pub fn servers(&self) -> &str {
+        &self.servers
+    }
+
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+}
+
+impl fmt::Debug for Nats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nats").field("servers", &self.servers).finish_non_exhaustive()
+    }
+}
+
+/// An error and its causes in one line.
+#[must_use]
+pub fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
+}
