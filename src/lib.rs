@@ -24,6 +24,10 @@ pub mod zone;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod gateway;
 
+// Who runs which zone. Pure.
+#[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
+pub mod lease;
+
 // A player's side: numbering, resending, resume. Pure.
 #[deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 pub mod client;

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sim", &["game", "model"]),
     ("zone", &["sim", "game", "protocol", "model"]),
     ("gateway", &["protocol", "model"]),
+    ("lease", &["model"]),
     ("client", &["protocol", "model"]),
     ("services", &["protocol", "model"]),
     ("telemetry", &["model"]),

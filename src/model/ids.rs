@@ -39,6 +39,10 @@ id! {
     GatewayId(u32)
 }
 id! {
+    /// Names an instance: a process that runs zones.
+    InstanceId(u32)
+}
+id! {
     /// Counts the steps of one zone since it was made. Zones count for themselves.
     Tick(u64)
 }

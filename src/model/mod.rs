@@ -12,4 +12,4 @@ pub mod limits;
 pub use cells::{Cell, CellMap};
 pub use command::Command;
 pub use geometry::{Direction, Pos};
-pub use ids::{AccountId, CharacterId, GatewayId, SessionId, Tick, ZoneId};
+pub use ids::{AccountId, CharacterId, GatewayId, InstanceId, SessionId, Tick, ZoneId};
