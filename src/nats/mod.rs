@@ -3,6 +3,7 @@
 //! The rooms that use it are called from threads of their own: [`Nats::wait`] runs what they want
 //! of the server on the runtime that the connection lives on.
 
+pub mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -11,8 +12,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use async_nats::jetstream::{Context, context::ContextBuilder};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 /// The oldest server that has what is needed: metadata of streams.
 const VERSION_MIN: (i64, i64, i64) = (2, 10, 0);
@@ -55,9 +57,17 @@ pub enum ConnectError {
     Payload { servers: String, found: usize },
 }
 
+/// Whether the server can be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    Up,
+    Lost,
+}
+
 /// A connection, which comes back by itself; clones share it.
 #[derive(Clone)]
 pub struct Nats {
+    state: watch::Receiver<ConnectionState>,
     runtime: Handle,
     client: Client,
     jetstream: Context,
@@ -69,6 +79,7 @@ impl Nats {
     /// Connects; must not be called on a thread of the runtime.
     pub fn connect(runtime: &Handle, config: &Config) -> Result<Self, ConnectError> {
         let servers = config.servers.clone();
+        let (tell, state) = watch::channel(ConnectionState::Up);
         let mut options = ConnectOptions::new()
             .name(&config.name)
             .ping_interval(PING_INTERVAL)
@@ -78,7 +89,22 @@ impl Nats {
                 let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
                 Duration::from_millis(50).saturating_mul(attempt).min(RECONNECT_MAX)
             })
-            .event_callback(async |event| log::info!("NATS: {event}"));
+            .event_callback(move |event| {
+                log::info!("NATS: {event}");
+                let state = match event {
+                    Event::Connected => Some(ConnectionState::Up),
+                    Event::Disconnected | Event::Closed => Some(ConnectionState::Lost),
+                    Event::LameDuckMode
+                    | Event::Draining
+                    | Event::SlowConsumer(_)
+                    | Event::ServerError(_)
+                    | Event::ClientError(_) => None,
+                };
+                if let Some(state) = state {
+                    tell.send_replace(state);
+                }
+                std::future::ready(())
+            });
         if let Some(token) = &config.token {
             options = options.token(token.clone());
         }
@@ -113,12 +139,18 @@ impl Nats {
             ContextBuilder::new().timeout(CALL_TIMEOUT).build(client.clone())
         };
         let prefix = config.prefix.clone();
-        Ok(Self { runtime: runtime.clone(), client, jetstream, servers, prefix })
+        Ok(Self { state, runtime: runtime.clone(), client, jetstream, servers, prefix })
     }
 
     /// Runs a call to its end. Must not be called on a thread of the runtime.
     pub fn wait<F: Future>(&self, call: F) -> F::Output {
         self.runtime.block_on(call)
+    }
+
+    /// Whether the server can be heard, to be watched.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.state.clone()
     }
 
     #[must_use]

@@ -1,3 +1,4 @@
 //! The real server, for the tests of every room that speaks to it.
 
 pub(crate) mod server;
+mod table;
