@@ -264,6 +264,12 @@ impl Leases {
         let Some(begun) = self.renewing_since.take() else { return };
         if let Answer::Written(revision) = answer {
             self.handle_instance(now, self.config.me.instance, revision, self.record());
+        }
+        let current = self.instances.get(&self.config.me.instance).map(|known| known.record);
+        // Without an answer, what was looked up shows whether it was written.
+        let is_written =
+            current.is_some_and(|it| (it.boot, it.beat) == (self.config.me.boot, self.beat));
+        if is_written {
             if !self.is_confident(now) {
                 self.confident_since = begun;
             }
