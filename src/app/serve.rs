@@ -15,12 +15,12 @@ use tokio::sync::watch;
 use super::config::Config;
 use super::directory::Directory;
 use super::http::{self, Asset, Hashes, Site};
-use super::world::World;
+use super::world::{World, random};
 use crate::disk::DataFolder;
 use crate::game::catalog::content::content_json;
 use crate::net::certificate;
 use crate::net::http::{HttpConfig, HttpCounters};
-use crate::net::quic::{self, QuicConfig, QuicCounters};
+use crate::net::quic::{self, QuicConfig, QuicCounters, ResetKey};
 use crate::net::tls::Identity;
 use crate::net::{ConnectionIds, NetEvent};
 use crate::services::Tokens;
@@ -28,6 +28,8 @@ use crate::store::Store;
 use crate::telemetry::{Health, Metrics, admin};
 
 const CERTIFICATE_FOLDER: &str = "certificate";
+
+const RESET_KEY_FILE: &str = "quic-reset-key";
 
 /// Sockets bound before anything is recovered, so that a port in use is noticed first.
 pub(super) struct Sockets {
@@ -92,10 +94,24 @@ pub(super) fn open_quic(
         per_address_max: config.connections_per_address_max,
         ..QuicConfig::default()
     };
-    let pool = quic::Pool::bind(socket, &identity, quic_config, ids).context("starting QUIC")?;
+    let reset_key = load_reset_key(folder)?;
+    let pool = quic::Pool::bind(socket, &identity, &reset_key, quic_config, ids)
+        .context("starting QUIC")?;
     let address = pool.local_addr().context("asking for QUIC's address")?;
     let door = QuicDoor { address, counters: pool.counters(), hashes, renew_at };
     Ok((pool, door))
+}
+
+fn load_reset_key(folder: &DataFolder) -> anyhow::Result<ResetKey> {
+    let path = folder.file(RESET_KEY_FILE);
+    if !path.exists() {
+        folder
+            .write_secret(RESET_KEY_FILE, &random::<{ size_of::<ResetKey>() }>()?)
+            .with_context(|| format!("writing {}", path.display()))?;
+    }
+    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let key = bytes.as_slice().try_into();
+    key.with_context(|| format!("{} is damaged: delete it, a new one is made", path.display()))
 }
 
 /// What the sockets' side is made from.

@@ -214,6 +214,9 @@ fn files_that_cannot_be_used_are_named_with_what_to_do() {
     refuse("no-key", &["token-key", "restore it, or delete it"], &|data| {
         fs::write(data.join("token-key"), "no key").unwrap();
     });
+    refuse("no-reset-key", &["quic-reset-key", "delete it"], &|data| {
+        fs::write(data.join("quic-reset-key"), "short").unwrap();
+    });
 }
 
 #[test]

@@ -1,19 +1,18 @@
 //! The door: who may begin a handshake, and on which terms.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use quinn_proto::{
-    ConnectionHandle, EndpointConfig, HashedConnectionIdGenerator, IdleTimeout, Incoming,
+    ConnectionHandle, EndpointConfig, IdleTimeout, Incoming, RandomConnectionIdGenerator,
     ServerConfig, TransportConfig, ValidationTokenConfig, VarInt,
 };
 use ring::hmac;
 use web_transport_quinn::ALPN as BROWSER_ALPN;
 
 use super::connection::Connection;
-use super::{Entry, Pool, QuicConfig, count};
+use super::{Entry, Pool, QuicConfig, ResetKey, count};
 use crate::net::tls::{Identity, TlsError};
 use crate::protocol::ALPN;
 
@@ -26,6 +25,8 @@ const SEND_WINDOW_BYTES: u64 = 16 * 1024;
 const DATAGRAM_BYTES_MAX: usize = 8 * 1024;
 /// HTTP/3 needs three streams of the browser's own; Chrome opens no more.
 const H3_UNI_STREAMS: u32 = 4;
+/// Bytes of the ids of connections.
+const CONNECTION_ID_BYTES: usize = 8;
 /// The CONNECT request and the control stream.
 const H3_BIDI_STREAMS: u32 = 2;
 
@@ -92,21 +93,13 @@ impl Pool {
     }
 }
 
-/// The settings of the socket at `address`.
-///
-/// What connections are named and ended with comes of the identity's key and the address, so that
-/// a server that was killed and started again there tells its old peers at once that it knows
-/// nothing of them.
-pub(super) fn endpoint_config(identity: &Identity, address: SocketAddr) -> EndpointConfig {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, identity.key.secret_der());
-    let derive = |what: &str| hmac::sign(&key, format!("undercroft {what} {address}").as_bytes());
-    let reset_key = hmac::Key::new(hmac::HMAC_SHA256, derive("reset").as_ref());
-    let names = derive("names");
-    let (names, _) = names.as_ref().split_first_chunk().expect("SHA-256 has 32 bytes");
-    let names = u64::from_le_bytes(*names);
-    let mut config = EndpointConfig::new(Arc::new(reset_key));
+/// The settings of the socket. A server that was killed and started again with the same key tells
+/// its old peers at once that it knows nothing of them.
+pub(super) fn endpoint_config(reset_key: &ResetKey) -> EndpointConfig {
+    let mut config = EndpointConfig::new(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, reset_key)));
     config
-        .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(names)))
+        // Long and random: an id comes only once, and nobody can collect what ends connections.
+        .cid_generator(|| Box::new(RandomConnectionIdGenerator::new(CONNECTION_ID_BYTES)))
         // A reset is smaller than what it answers; after a start everybody needs one.
         .min_reset_interval(Duration::from_millis(1));
     config

@@ -75,6 +75,10 @@ impl Default for QuicConfig {
     }
 }
 
+/// What connections of a server that is gone are ended with: secret, the server's own, and the same
+/// after each start.
+pub type ResetKey = [u8; 32];
+
 /// What happened at the door since the start.
 #[derive(Debug, Default)]
 pub struct QuicCounters {
@@ -166,15 +170,15 @@ impl Pool {
     pub fn bind(
         socket: UdpSocket,
         identity: &Identity,
+        reset_key: &ResetKey,
         config: QuicConfig,
         ids: Arc<ConnectionIds>,
     ) -> Result<Self, BindError> {
         let server_config = Arc::new(admit::server_config(identity, &config)?);
         enlarge(&socket, config.socket_buffer_bytes)?;
-        let socket = Socket::new(socket)?;
-        let endpoint_config = Arc::new(admit::endpoint_config(identity, socket.local_addr()?));
+        let endpoint_config = Arc::new(admit::endpoint_config(reset_key));
         Ok(Self {
-            socket,
+            socket: Socket::new(socket)?,
             endpoint: Endpoint::new(endpoint_config, Some(server_config), false, None),
             unfinished: Slots::new(config.unfinished_max, config.unfinished_per_address_max),
             places: Slots::new(config.connections_max, config.per_address_max),

@@ -48,7 +48,7 @@ impl Server {
     fn start(made: &Development, port: u16, config: QuicConfig) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let ids = Arc::new(ConnectionIds::default());
-        let mut pool = Pool::bind(socket, &made.identity, config, ids).unwrap();
+        let mut pool = Pool::bind(socket, &made.identity, &[7; 32], config, ids).unwrap();
         let (address, counters) = (pool.local_addr().unwrap().to_string(), pool.counters());
         let (jobs, inbox) = unbounded::<Job>();
         let (found, reads) = unbounded();
