@@ -69,7 +69,8 @@ pub struct SnapshotHead {
     pub size_bytes: usize,
 }
 
-/// Why entries or a snapshot were not written. Nothing of them was: a failed call changes nothing.
+/// Why entries or a snapshot were not written. A failed call changes nothing, but for entries of
+/// several zones in NATS: those of some may be written, which the same call, made again, knows.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// Another writer was faster, or entries are missing: this writer must stop.

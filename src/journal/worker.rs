@@ -45,7 +45,8 @@ pub enum Report {
         tick: Tick,
         token: u64,
     },
-    /// Somebody else writes the zone; nothing of the request was written, and never will be.
+    /// No later try can write the zone's entries, mostly because somebody else writes it. Nothing
+    /// is told of other zones of the request.
     Refused {
         zone: ZoneId,
         token: u64,

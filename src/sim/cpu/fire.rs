@@ -191,7 +191,7 @@ impl<'a> Burn<'a> {
         let fuel = self.fuel.part(y * self.width, self.width);
         let (blocks, rest) = cells.as_chunks_mut::<BLOCK>();
         let whole = blocks.len();
-        let (own, beside) = (&own[..own.len()], &beside[..own.len()]);
+        let beside = &beside[..own.len()];
         let mut busy = 0;
         for (chunk, cells) in blocks.iter_mut().enumerate() {
             let fuel = fuel.part(chunk * BLOCK, BLOCK);

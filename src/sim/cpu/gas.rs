@@ -100,8 +100,8 @@ impl Pass for Flow<'_> {
     }
 }
 
-/// Cells that thin at a time: the compiler makes straight code of a number that it knows.
-const BLOCK: usize = 64;
+/// Cells done at a time: the compiler makes straight code of a number that it knows.
+const BLOCK: usize = CHUNK_WIDTH;
 
 /// What the new values of a part of a segment depend on beside its cells, a plane in a `P`.
 #[derive(Clone, Copy)]
@@ -178,7 +178,6 @@ const ROW: u32 = 0x9e37_79b9;
 
 /// A random byte for each column of the widest plane.
 static COLUMNS: [[u8; BLOCK]; 64] = {
-    const { assert!(BLOCK == CHUNK_WIDTH) };
     let mut blocks = [[0; BLOCK]; 64];
     let mut x = 0;
     while x < 64 * BLOCK {
