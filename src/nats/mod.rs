@@ -3,18 +3,24 @@
 //! The rooms that use it are called from threads of their own: [`Nats::wait`] runs what they want
 //! of the server on the runtime that the connection lives on.
 
+mod bus;
+mod queue;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{Context, context::ContextBuilder};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+
+pub use bus::{Bus, NoAnswer, Subscription};
+pub use queue::{Queue, QueueError};
 
 /// The oldest server that has what is needed: metadata of streams.
 const VERSION_MIN: (i64, i64, i64) = (2, 10, 0);
@@ -66,7 +72,9 @@ pub enum ConnectionState {
 
 /// A connection, which comes back by itself; clones share it.
 #[derive(Clone)]
-pub struct Nats {
+pub struct Nats(Arc<Inner>);
+
+struct Inner {
     state: watch::Receiver<ConnectionState>,
     runtime: Handle,
     client: Client,
@@ -139,46 +147,55 @@ impl Nats {
             ContextBuilder::new().timeout(CALL_TIMEOUT).build(client.clone())
         };
         let prefix = config.prefix.clone();
-        Ok(Self { state, runtime: runtime.clone(), client, jetstream, servers, prefix })
+        let runtime = runtime.clone();
+        Ok(Self(Arc::new(Inner { state, runtime, client, jetstream, servers, prefix })))
     }
 
     /// Runs a call to its end. Must not be called on a thread of the runtime.
     pub fn wait<F: Future>(&self, call: F) -> F::Output {
-        self.runtime.block_on(call)
+        self.0.runtime.block_on(call)
+    }
+
+    /// Runs something beside the caller, on the runtime.
+    pub fn spawn<F>(&self, work: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.runtime.spawn(work)
     }
 
     /// Whether the server can be heard, to be watched.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
-        self.state.clone()
+        self.0.state.clone()
     }
 
     #[must_use]
     pub fn jetstream(&self) -> &Context {
-        &self.jetstream
+        &self.0.jetstream
     }
 
     /// Bytes that the server takes in one message.
     #[must_use]
     pub fn message_bytes_max(&self) -> usize {
-        self.client.max_payload()
+        self.0.client.max_payload()
     }
 
     /// Where the servers are, for messages.
     #[must_use]
     pub fn servers(&self) -> &str {
-        &self.servers
+        &self.0.servers
     }
 
     #[must_use]
     pub fn prefix(&self) -> &str {
-        &self.prefix
+        &self.0.prefix
     }
 }
 
 impl fmt::Debug for Nats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nats").field("servers", &self.servers).finish_non_exhaustive()
+        f.debug_struct("Nats").field("servers", &self.0.servers).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A table of records in NATS's key-value store, each replaced only where its revision is expected.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{self, Operation, UpdateErrorKind};
@@ -16,9 +17,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// The table cannot be used; one line with cause and remedy.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the table {name} in NATS at {servers} cannot be used: {detail}; check that JetStream is enabled"
-)]
+#[error("the table {name} in NATS at {servers} cannot be used: {detail}")]
 pub struct TableError {
     name: String,
     servers: String,
@@ -49,7 +48,7 @@ pub enum Replaced {
 #[derive(Clone)]
 pub struct Table {
     nats: Nats,
-    store: kv::Store,
+    store: Arc<kv::Store>,
 }
 
 impl Table {
@@ -65,7 +64,7 @@ impl Table {
             servers: nats.servers().to_owned(),
             detail: in_words(&error),
         })?;
-        Ok(Self { nats: nats.clone(), store })
+        Ok(Self { nats: nats.clone(), store: Arc::new(store) })
     }
 
     /// Replaces a record if it has this revision, 0 for none, and says what became of it; that
@@ -81,6 +80,37 @@ impl Table {
         }
     }
 
+    /// A record as it is now. Must not be called on a thread of the runtime.
+    pub fn get(&self, key: &str) -> Result<Option<Row>, TableError> {
+        let entry = self.nats.wait(self.store.entry(key));
+        Ok(entry.map_err(|error| self.failed(&error))?.and_then(row))
+    }
+
+    /// All records. Must not be called on a thread of the runtime.
+    pub fn all(&self) -> Result<Vec<Row>, TableError> {
+        let failed = |error: &dyn std::error::Error| self.failed(error);
+        self.nats.wait(async {
+            let mut keys = self.store.keys().await.map_err(|error| failed(&error))?;
+            let mut rows = Vec::new();
+            while let Some(key) = keys.next().await {
+                let key = key.map_err(|error| failed(&error))?;
+                let entry = self.store.entry(key).await.map_err(|error| failed(&error))?;
+                rows.extend(entry.and_then(row));
+            }
+            Ok(rows)
+        })
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> TableError {
+        let (name, servers) = (self.store.name.clone(), self.nats.servers().to_owned());
+        TableError { name, servers, detail: in_words(error) }
+    }
+
+    /// As [`Table::replace`], for a thread that waits for it.
+    pub fn replace_now(&self, key: &str, value: Bytes, expected: u64) -> Replaced {
+        self.nats.wait(self.replace(key, value, expected))
+    }
+
     async fn look_up(&self, key: &str) -> Option<Row> {
         loop {
             match self.store.entry(key).await {
@@ -94,7 +124,7 @@ impl Table {
     /// replaced quickly may be left out; the newest never is.
     pub fn watch(&self, tell: impl Fn(Row) + Send + 'static) -> JoinHandle<()> {
         let store = self.store.clone();
-        self.nats.runtime.spawn(async move {
+        self.nats.0.runtime.spawn(async move {
             loop {
                 match store.watch_with_history(">").await {
                     Ok(mut watch) => {

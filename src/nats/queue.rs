@@ -1,0 +1,131 @@
+//! What one side keeps in NATS until the other side has taken it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use super::{Nats, in_words};
+
+/// How long a taker may say nothing before another one gets what it has.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+/// The wait before something is tried again that failed.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The queue cannot be used; one line with cause.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue {name} in NATS at {servers} cannot be used: {detail}")]
+pub struct QueueError {
+    name: String,
+    servers: String,
+    detail: String,
+}
+
+/// A queue; clones share it.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    nats: Nats,
+    name: String,
+}
+
+impl Queue {
+    /// Opens a queue, and makes it where there is none.
+    pub fn open(nats: &Nats, name: &str) -> Result<Self, QueueError> {
+        let queue = Self { nats: nats.clone(), name: name.to_owned() };
+        let config = stream::Config {
+            name: queue.stream(),
+            subjects: vec![queue.subject()],
+            storage: StorageType::File,
+            // What was taken is done with.
+            retention: RetentionPolicy::WorkQueue,
+            // A full store refuses what is new; by default it would forget what is old.
+            discard: DiscardPolicy::New,
+            ..stream::Config::default()
+        };
+        let opened = nats.wait(nats.jetstream().get_or_create_stream(config));
+        opened.map_err(|error| queue.failed(&error))?;
+        Ok(queue)
+    }
+
+    /// Keeps something; when it returns, it is kept. `key` names it: told twice, it may be kept
+    /// twice. Must not be called on a thread of the runtime.
+    pub fn keep(&self, key: &str, payload: Bytes) -> Result<(), QueueError> {
+        let message = PublishMessage::build().payload(payload).message_id(key);
+        let kept = self.nats.wait(async {
+            self.nats.jetstream().send_publish(self.subject(), message).await?.await
+        });
+        kept.map(drop).map_err(|error| self.failed(&error))
+    }
+
+    /// Has all taken that is kept, in order, until the process ends. What `take` fails to take, it
+    /// is given again; `take` may wait.
+    pub async fn follow(self, take: impl Fn(Bytes) -> Result<(), String> + Send + Sync + 'static) {
+        let take = Arc::new(take);
+        loop {
+            if let Err(detail) = self.follow_once(&take).await {
+                log::warn!("the queue {} cannot be read: {detail}", self.name);
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    async fn follow_once(
+        &self,
+        take: &Arc<impl Fn(Bytes) -> Result<(), String> + Send + Sync + 'static>,
+    ) -> Result<(), String> {
+        let config = pull::Config {
+            durable_name: Some(self.name.clone()),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ACK_WAIT,
+            // One after the other: what is said of a character later is true later.
+            max_ack_pending: 1,
+            ..pull::Config::default()
+        };
+        let jetstream = self.nats.jetstream();
+        let stream = jetstream.get_stream_no_info(self.stream()).await;
+        let stream = stream.map_err(|error| in_words(&error))?;
+        let consumer: PullConsumer = stream
+            .get_or_create_consumer(&self.name, config)
+            .await
+            .map_err(|error| in_words(&error))?;
+        let mut messages = consumer.messages().await.map_err(|error| in_words(&error))?;
+        let mut is_failing = false;
+        while let Some(message) = messages.next().await {
+            let message = message.map_err(|error| in_words(&error))?;
+            loop {
+                let (take, payload) = (take.clone(), message.payload.clone());
+                let taken = tokio::task::spawn_blocking(move || take(payload)).await;
+                let Err(detail) = taken.map_err(|error| error.to_string())? else { break };
+                if !std::mem::replace(&mut is_failing, true) {
+                    log::error!("{detail}; trying again");
+                }
+                let working = message.ack_with(AckKind::Progress).await;
+                working.map_err(|error| error.to_string())?;
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+            if std::mem::take(&mut is_failing) {
+                log::info!("what is in the queue {} is taken again", self.name);
+            }
+            message.ack().await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn stream(&self) -> String {
+        format!("{}-{}", self.nats.prefix(), self.name)
+    }
+
+    fn subject(&self) -> String {
+        format!("{}.{}", self.nats.prefix(), self.name)
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> QueueError {
+        let (name, servers) = (self.name.clone(), self.nats.servers().to_owned());
+        QueueError { name, servers, detail: in_words(error) }
+    }
+}
