@@ -39,6 +39,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "journal",
             "store",
             "disk",
+            "nats",
+            "lease",
             "web",
         ],
     ),

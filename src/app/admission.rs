@@ -5,18 +5,17 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::directory::Directory;
 use super::gateway::Event;
 use super::registrar::unix_now;
-use super::world::{World, random};
+use super::roll::{Found, Roll};
+use super::world::random;
 use crate::game::player::new_sheet;
 use crate::game::state::Sheet;
 use crate::gateway::{Admission, ConnectionId, Located};
 use crate::model::limits::ADMISSION_REQUESTS_MAX;
-use crate::model::{AccountId, CharacterId, SessionId};
+use crate::model::{CharacterId, SessionId};
 use crate::protocol::CloseReason;
 use crate::services::{Claims, Kind, SessionClaims, Tokens};
-use crate::store::{Store, StoreError};
 
 /// How long a session may be resumed after it was last taken up.
 const SESSION_SECONDS: u64 = 7 * 24 * 3_600;
@@ -25,7 +24,7 @@ const SESSION_SECONDS: u64 = 7 * 24 * 3_600;
 #[derive(Debug)]
 pub enum Request {
     Admit { connection: ConnectionId, token: String, resume: String, character: CharacterId },
-    Locate { connection: ConnectionId, character: CharacterId },
+    Locate { connection: ConnectionId, character: CharacterId, take_over: u64 },
     End { connection: ConnectionId, character: CharacterId, session: SessionId },
 }
 
@@ -58,9 +57,9 @@ impl Admitter {
 #[derive(Clone, Debug)]
 pub struct Parts {
     pub tokens: Arc<Tokens>,
-    pub store: Arc<Store>,
-    pub directory: Arc<Directory>,
-    pub world: Arc<World>,
+    pub roll: Roll,
+    /// The seed of the world, which decides how a character begins.
+    pub world_seed: u64,
 }
 
 /// Starts the thread; it ends when the last [`Admitter`] is gone.
@@ -75,14 +74,15 @@ pub fn spawn(
                 Request::Admit { connection, token, resume, character } => {
                     Event::Admission(connection, parts.admit(&token, &resume, character))
                 }
-                Request::Locate { connection, character } => match parts.locate(character) {
-                    Ok(located) => Event::Located(connection, character, located),
-                    Err(reason) => Event::Admission(connection, Err(reason)),
-                },
+                Request::Locate { connection, character, take_over } => {
+                    match parts.locate(character, Some(take_over)) {
+                        Ok(located) => Event::Located(connection, character, located),
+                        Err(reason) => Event::Admission(connection, Err(reason)),
+                    }
+                }
                 Request::End { connection, character, session } => {
-                    let ended = parts.store.end_session(character, session);
-                    let reason =
-                        ended.map_or_else(|error| internal(&error), |()| CloseReason::Goodbye);
+                    let ended = parts.roll.end_session(character, session);
+                    let reason = ended.err().unwrap_or(CloseReason::Goodbye);
                     Event::Admission(connection, Err(reason))
                 }
             };
@@ -102,75 +102,52 @@ impl Parts {
     ) -> Result<Admission, CloseReason> {
         let now = unix_now();
         let refused = |_| CloseReason::Unauthenticated;
-        let (account, session, character, located) = if resume.is_empty() {
+        let (account, session, character, take_over) = if resume.is_empty() {
             let account = self.tokens.verify_access(now, token).map_err(refused)?;
-            let character = self.choose(account, character)?;
+            let character = self.roll.choose(account, character)?;
             let session = random().map_err(|_| CloseReason::Internal)?;
             let session = SessionId(u64::from_le_bytes(session).max(1));
-            let located = self.locate(character)?;
-            // Last, so that a login that fails ends nobody's session.
-            self.store.begin_session(character, session).map_err(|error| internal(&error))?;
-            (account, session, character, located)
+            // A login that fails here ends nobody's session.
+            self.locate(character, None)?;
+            let take_over = self.roll.begin_session(character, session)?;
+            (account, session, character, take_over)
         } else {
             let claims = self.tokens.verify_session(now, resume).map_err(refused)?;
-            self.check_current(&claims)?;
             let SessionClaims { account, session, character } = claims;
-            (account, session, character, self.locate(character)?)
+            let take_over = self.roll.resume_session(character, session)?;
+            (account, session, character, take_over)
         };
+        let located = self.locate(character, Some(take_over))?;
         let resume = self.tokens.issue(&Claims {
             account,
             issued: now,
             expires: now + SESSION_SECONDS,
             kind: Kind::Session { session, character },
         });
-        Ok(Admission { session, character, resume, located })
+        Ok(Admission { session, character, resume, located, take_over })
     }
 
-    /// Whether the session is still the character's: neither ended nor replaced.
-    fn check_current(&self, claims: &SessionClaims) -> Result<(), CloseReason> {
-        let current = self.store.session(claims.character).map_err(|error| internal(&error))?;
-        match current {
-            Some(session) if session == claims.session => Ok(()),
-            Some(_) => Err(CloseReason::Superseded),
-            None => Err(CloseReason::Unauthenticated),
-        }
-    }
-
-    /// The character asked for, if it is the account's; the account's first for 0.
-    fn choose(
+    /// Where a character is; refused if another connection has taken it since `take_over`.
+    fn locate(
         &self,
-        account: AccountId,
         character: CharacterId,
-    ) -> Result<CharacterId, CloseReason> {
-        let own = self.store.characters(account).map_err(|error| internal(&error))?;
-        let mut matching = own.iter().filter(|c| character.0 == 0 || c.id == character);
-        matching.next().map(|c| c.id).ok_or(CloseReason::NoCharacter)
-    }
-
-    fn locate(&self, character: CharacterId) -> Result<Located, CloseReason> {
-        if let Some(zone) = self.directory.find(character) {
-            return Ok(Located { zone, sheet: None });
-        }
-        let (known, kept) = self
-            .store
-            .character(character)
-            .map_err(|error| internal(&error))?
-            .ok_or(CloseReason::NoCharacter)?;
-        let sheet = if kept.bytes.is_empty() {
-            new_sheet(character, &known.name, self.world.seed())
+        take_over: Option<u64>,
+    ) -> Result<Located, CloseReason> {
+        let (name, bytes) = match self.roll.find(character, take_over)? {
+            Found::In(zone) => return Ok(Located { zone, sheet: None }),
+            Found::Resting { name, sheet } => (name, sheet),
+        };
+        let sheet = if bytes.is_empty() {
+            new_sheet(character, &name, self.world_seed)
         } else {
-            postcard::from_bytes::<Sheet>(&kept.bytes).map_err(|error| {
+            postcard::from_bytes::<Sheet>(&bytes).map_err(|error| {
                 log::error!(character = character.0; "the stored sheet is damaged: {error}");
                 CloseReason::Internal
             })?
         };
         let zone = sheet.home;
+        self.roll.want(zone);
         let bytes = postcard::to_stdvec(&sheet).expect("a sheet is plain data");
         Ok(Located { zone, sheet: Some(bytes) })
     }
-}
-
-fn internal(error: &StoreError) -> CloseReason {
-    log::error!("{error}");
-    CloseReason::Internal
 }

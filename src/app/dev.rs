@@ -15,18 +15,22 @@ use super::admission::{self, Admitter};
 use super::clock::Clock;
 use super::config::Config;
 use super::directory::Directory;
-use super::gateway::{self, Event};
+use super::door;
+use super::gateway::{self, Event, ZoneWay};
 use super::instance::{self, Threads};
+use super::keys;
 use super::loader::{self, Loader};
+use super::outlet::{self, Outlet};
 use super::registrar::{self, Registrar};
-use super::serve::{self, Served, Sockets};
-use super::world::{World, random};
+use super::roll::Roll;
+use super::serve::{Served, Sockets};
+use super::world::World;
 use crate::disk::{self, DataFolder};
 use crate::game::state::ZoneState;
 use crate::journal::{Journal, Report, SqliteJournal, Worker, WorkerConfig};
 use crate::net::ConnectionIds;
+use crate::net::quic::QuicConfig;
 use crate::net::websocket;
-use crate::services::Tokens;
 use crate::store::Store;
 use crate::telemetry::{Health, Metrics, Obstacle};
 use crate::zone::Zone;
@@ -71,7 +75,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let zones = recover(&reader, &world, &directory)?;
     // Only now: a journal that is refused leaves the store as it was, for the version that can.
     let store = Arc::new(Store::open(&folder, disk)?);
-    let tokens = Arc::new(load_tokens(&folder)?);
+    let tokens = Arc::new(keys::load_or_make(&folder.file(KEY_FILE))?);
 
     let clock = Arc::new(Clock::new(config.ticks_per_second));
     let (threads, inboxes) = Threads::new(config.simulation_threads);
@@ -101,20 +105,22 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     ];
     let parts = admission::Parts {
         tokens: tokens.clone(),
-        store: store.clone(),
-        directory: directory.clone(),
-        world: world.clone(),
+        roll: Roll::local(store.clone(), directory.clone()),
+        world_seed: world.seed(),
     };
     helpers.push(admission::spawn(admitter_inbox, parts, events.clone())?);
 
     let parts = instance::Parts {
         clock: clock.clone(),
-        threads: threads.clone(),
-        directory: directory.clone(),
         loader,
-        registrar,
         journal: worker.requests(),
-        gateway: events.clone(),
+        outlet: Outlet::Local(outlet::Local {
+            threads: threads.clone(),
+            directory: directory.clone(),
+            registrar,
+            gateway: events.clone(),
+        }),
+        tenancy: None,
         metrics: metrics.clone(),
         health: health.clone(),
         snapshot_ticks: config.snapshot_ticks,
@@ -124,7 +130,13 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
 
     let ids = Arc::new(ConnectionIds::default());
     let (net_events, net) = crossbeam_channel::bounded(NET_EVENTS_MAX);
-    let (quic, door) = serve::open_quic(config, &folder, sockets.quic, ids.clone())?;
+    let quic_config = QuicConfig {
+        connections_max: config.connections_max,
+        per_address_max: config.connections_per_address_max,
+        ..QuicConfig::default()
+    };
+    let tls_files = config.tls_files.as_ref();
+    let (quic, door) = door::open_quic(tls_files, quic_config, &folder, sockets.quic, ids.clone())?;
     let gateway_parts = gateway::Parts {
         config: crate::gateway::Config {
             ticks_per_second: u8::try_from(config.ticks_per_second).unwrap_or(u8::MAX),
@@ -133,7 +145,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
             ..Default::default()
         },
         clock,
-        threads: threads.clone(),
+        zones: ZoneWay::Local(threads.clone()),
         admitter,
         websockets: websocket::Pool::new(websocket::PoolConfig::default(), ids),
         quic,
@@ -213,14 +225,20 @@ fn spawn_worker(
     health: &Arc<Health>,
     threads: &Threads,
 ) -> anyhow::Result<Worker> {
-    let (health, threads) = (health.clone(), threads.clone());
-    let report = move |report: Report| match report {
+    let report = report(health.clone(), threads.clone());
+    Worker::spawn(journal, WorkerConfig::default(), metrics.clone(), report)
+        .context("starting the journal's thread")
+}
+
+/// Takes what the journal's thread tells to the simulation.
+pub(super) fn report(health: Arc<Health>, threads: Threads) -> impl FnMut(Report) + Send {
+    move |report: Report| match report {
         Report::Durable { zone, tick, .. } => {
             threads.send(zone, instance::Message::Durable { zone, tick });
         }
         Report::Refused { zone, error, .. } => {
-            health.raise(Obstacle::JournalFailing);
             log::error!(zone = zone.0; "{error}");
+            threads.send(zone, instance::Message::Refused(zone));
         }
         Report::Failing { error } => {
             health.raise(Obstacle::JournalFailing);
@@ -232,10 +250,9 @@ fn spawn_worker(
         }
         Report::SnapshotSaved { zone, tick } => {
             log::debug!(zone = zone.0, tick = tick.0; "snapshot saved");
+            threads.send(zone, instance::Message::SnapshotSaved { zone, tick });
         }
-    };
-    Worker::spawn(journal, WorkerConfig::default(), metrics.clone(), report)
-        .context("starting the journal's thread")
+    }
 }
 
 fn spawn_simulation(
@@ -254,21 +271,6 @@ fn spawn_simulation(
         handles.push(handle);
     }
     Ok(handles)
-}
-
-fn load_tokens(folder: &DataFolder) -> anyhow::Result<Tokens> {
-    let path = folder.file(KEY_FILE);
-    if !path.exists() {
-        let line = Tokens::key_line(&random()?);
-        folder
-            .write_secret(KEY_FILE, line.as_bytes())
-            .with_context(|| format!("writing {}", path.display()))?;
-    }
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("reading the key of the tokens from {}", path.display()))?;
-    Tokens::from_text(&text).with_context(|| {
-        format!("in {}: restore it, or delete it and everybody logs in anew", path.display())
-    })
 }
 
 impl Running {
@@ -361,7 +363,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
 
 /// Raises the limit of open files as far as it may be: many systems begin at 1,024, and each
 /// connection takes one.
-fn allow_descriptors() {
+pub(super) fn allow_descriptors() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: both calls only read or write the structure that they are given.
     let raised = unsafe {
@@ -377,7 +379,7 @@ fn allow_descriptors() {
 
 /// Lets all threads share two arenas of the allocator: what is freed in one of a thread's own is of
 /// use to no other.
-fn share_memory() {
+pub(super) fn share_memory() {
     #[cfg(target_env = "gnu")]
     {
         // SAFETY: sets a number, before there are other threads.

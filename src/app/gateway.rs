@@ -13,12 +13,15 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::admission::{Admitter, Request};
 use super::clock::Clock;
+use super::cluster::mail::{self, ToGatewayMail, ToZoneMail};
+use super::cluster::senders::Senders;
 use super::instance::Threads;
 use crate::gateway::{Admission, Config, ConnectionId, Delivery, Gateway, Located, Output};
-use crate::model::CharacterId;
+use crate::model::{CharacterId, GatewayId, ZoneId};
+use crate::nats::Bus;
 use crate::net::{NetEvent, SendOutcome, Transport, quic, websocket};
 use crate::protocol::CloseReason;
-use crate::protocol::bus::Bundle;
+use crate::protocol::bus::{Bundle, ToZone};
 use crate::telemetry::Metrics;
 
 /// What wakes the gateway thread.
@@ -27,6 +30,8 @@ pub enum Event {
     Bundle(Bundle),
     Admission(ConnectionId, Result<Admission, CloseReason>),
     Located(ConnectionId, CharacterId, Located),
+    /// Another process says something.
+    Mail(ToGatewayMail),
     /// Let nobody in any more, tell everybody to come back, then stop.
     Drain,
 }
@@ -36,7 +41,7 @@ pub enum Event {
 pub struct Parts {
     pub config: Config,
     pub clock: Arc<Clock>,
-    pub threads: Threads,
+    pub zones: ZoneWay,
     pub admitter: Admitter,
     pub websockets: websocket::Pool,
     pub quic: quic::Pool,
@@ -45,9 +50,33 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
 }
 
+/// The way to the zones.
+#[derive(Clone, Debug)]
+pub enum ZoneWay {
+    /// They are in this process.
+    Local(Threads),
+    /// They are where the bus finds them.
+    Bus(Bus),
+}
+
+impl ZoneWay {
+    fn send(&self, gateway: GatewayId, zone: ZoneId, messages: Vec<ToZone>, metrics: &Metrics) {
+        match self {
+            Self::Local(threads) => threads.send_batch(gateway, zone, messages),
+            Self::Bus(bus) => {
+                let mail = mail::encode(&ToZoneMail::Gateway { gateway, messages });
+                bus.publish(&mail::zone(zone), mail);
+                metrics.bus_sent.with_label_values(&["commands"]).inc();
+            }
+        }
+    }
+}
+
 /// Longest and shortest time before a tick at which sockets are read.
 const LEAD_MAX: Duration = Duration::from_millis(15);
 const LEAD_MIN: Duration = Duration::from_millis(1);
+/// How often is looked who has waited too long.
+const CHECK_PERIOD: Duration = Duration::from_millis(250);
 /// Longest time that the last messages have to leave.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How often is looked whether they have.
@@ -55,8 +84,13 @@ const LAST_WORDS_PERIOD: Duration = Duration::from_millis(10);
 
 /// Starts the thread.
 pub fn spawn(inbox: Receiver<Event>, parts: Parts) -> std::io::Result<JoinHandle<()>> {
-    let thread =
-        Thread { gateway: Gateway::new(parts.config.clone()), lead: LEAD_MIN, inbox, parts };
+    let thread = Thread {
+        gateway: Gateway::new(parts.config.clone()),
+        lead: LEAD_MIN,
+        senders: Senders::default(),
+        inbox,
+        parts,
+    };
     std::thread::Builder::new().name("gateway".to_owned()).spawn(move || thread.run())
 }
 
@@ -64,6 +98,8 @@ struct Thread {
     gateway: Gateway,
     /// How long before the tick reading begins: as long as it took of late.
     lead: Duration,
+    /// The instances that were heard of.
+    senders: Senders,
     inbox: Receiver<Event>,
     parts: Parts,
 }
@@ -71,7 +107,7 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         let mut tick = self.parts.clock.deadline_after(Instant::now());
-        let mut next_second = tick;
+        let (mut next_check, mut next_second) = (tick, tick);
         loop {
             let reading = tick - self.lead;
             let restless = self.parts.quic.restless_until();
@@ -87,9 +123,12 @@ impl Thread {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.read();
+                    if Instant::now() >= next_check {
+                        next_check += CHECK_PERIOD;
+                        self.gateway.handle_timeout(self.now());
+                    }
                     if Instant::now() >= next_second {
                         next_second += Duration::from_secs(1);
-                        self.gateway.handle_timeout(self.now());
                         self.report();
                     }
                     self.gateway.flush();
@@ -109,11 +148,32 @@ impl Thread {
         let now = self.now();
         match event {
             Event::Bundle(bundle) => self.gateway.handle_bundle(now, bundle),
-            Event::Admission(id, answer) => self.gateway.handle_admission(id, answer),
+            Event::Admission(id, answer) => self.gateway.handle_admission(now, id, answer),
             Event::Located(id, character, located) => {
-                self.gateway.handle_located(id, character, located);
+                self.gateway.handle_located(now, id, character, located);
             }
+            Event::Mail(mail) => self.handle_mail(now, mail),
             Event::Drain => {}
+        }
+    }
+
+    fn handle_mail(&mut self, now: Duration, mail: ToGatewayMail) {
+        let metrics = &self.parts.metrics;
+        match mail {
+            ToGatewayMail::Bundles { sender, number, bundles } => {
+                metrics.bus_received.with_label_values(&["frames"]).inc();
+                let zones = bundles.iter().map(|bundle| bundle.zone);
+                let lost = self.senders.note(now, sender, number, zones);
+                for bundle in bundles {
+                    self.gateway.handle_bundle(now, bundle);
+                }
+                if let Some(zones) = lost {
+                    metrics.bus_gaps.inc();
+                    self.gateway.handle_gap(now, &zones);
+                }
+            }
+            ToGatewayMail::ZoneDown(zone) => self.gateway.handle_zone_down(now, zone),
+            ToGatewayMail::ZoneUp(zone) => self.gateway.handle_zone_up(now, zone),
         }
     }
 
@@ -192,11 +252,13 @@ impl Thread {
                 Output::End { connection, character, session } => {
                     self.ask(connection, Request::End { connection, character, session });
                 }
-                Output::Locate { connection, character } => {
-                    self.ask(connection, Request::Locate { connection, character });
+                Output::Locate { connection, character, take_over } => {
+                    let request = Request::Locate { connection, character, take_over };
+                    self.ask(connection, request);
                 }
                 Output::ToZone { zone, messages } => {
-                    self.parts.threads.send_batch(self.parts.config.id, zone, messages);
+                    let Parts { zones, config, metrics, .. } = &self.parts;
+                    zones.send(config.id, zone, messages, metrics);
                 }
             }
         }
@@ -205,7 +267,7 @@ impl Thread {
     /// Asks the admission thread; if as many ask as may, the connection has to come back later.
     fn ask(&mut self, id: ConnectionId, request: Request) {
         if !self.parts.admitter.ask(request) {
-            self.gateway.handle_admission(id, Err(CloseReason::Full));
+            self.gateway.handle_admission(self.now(), id, Err(CloseReason::Full));
         }
     }
 

@@ -6,13 +6,23 @@
 
 pub mod admission;
 pub mod clock;
+pub mod cluster;
 pub mod config;
+pub mod connection;
 pub mod dev;
 pub mod directory;
+mod door;
+pub mod game_instance;
 pub mod gateway;
 pub mod http;
 pub mod instance;
+pub mod keys;
 pub mod loader;
+pub mod outlet;
+pub mod process;
 pub mod registrar;
+pub mod roll;
 mod serve;
+pub mod services;
+pub mod settings;
 pub mod world;

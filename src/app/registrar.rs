@@ -84,7 +84,8 @@ pub fn spawn(
     })
 }
 
-fn register(store: &Store, departure: &Departure) -> Result<(), StoreError> {
+/// Tells the store of a departure, any number of times.
+pub(super) fn register(store: &Store, departure: &Departure) -> Result<(), StoreError> {
     let key = key_text(departure.key);
     let sheet = &departure.sheet;
     if let Some(death) = &departure.death {
@@ -109,7 +110,8 @@ fn register(store: &Store, departure: &Departure) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn key_text(key: DepartureKey) -> String {
+/// A departure's key as the store knows it.
+pub(super) fn key_text(key: DepartureKey) -> String {
     format!("{}/{}/{}", key.zone, key.tick, key.character)
 }
 

@@ -1,35 +1,28 @@
 //! The sockets of the embedded default: binding them, and what is served on each.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::config::Config;
 use super::directory::Directory;
-use super::http::{self, Asset, Hashes, Site};
-use super::world::{World, random};
+use super::door::QuicDoor;
+use super::http::{self, Asset, Site};
+use super::world::World;
 use crate::disk::DataFolder;
 use crate::game::catalog::content::content_json;
-use crate::net::certificate;
+use crate::net::NetEvent;
 use crate::net::http::{HttpConfig, HttpCounters};
-use crate::net::quic::{self, QuicConfig, QuicCounters, ResetKey};
-use crate::net::tls::Identity;
-use crate::net::{ConnectionIds, NetEvent};
+use crate::net::quic::QuicCounters;
 use crate::services::Tokens;
 use crate::store::Store;
 use crate::telemetry::{Health, Metrics, admin};
-
-const CERTIFICATE_FOLDER: &str = "certificate";
-
-const RESET_KEY_FILE: &str = "quic-reset-key";
 
 /// Sockets bound before anything is recovered, so that a port in use is noticed first.
 pub(super) struct Sockets {
@@ -52,7 +45,7 @@ impl Sockets {
     }
 }
 
-fn in_use(what: &str, address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
+pub(super) fn in_use(what: &str, address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
     if error.kind() == std::io::ErrorKind::AddrInUse {
         anyhow!(
             "{address} is in use by another program: stop that one, or choose another address \
@@ -61,57 +54,6 @@ fn in_use(what: &str, address: SocketAddr, error: &std::io::Error) -> anyhow::Er
     } else {
         anyhow!("cannot listen on {address}: {error}; choose another address with --{what}")
     }
-}
-
-/// QUIC as the asynchronous side sees it: its connections are the gateway thread's.
-pub(super) struct QuicDoor {
-    address: SocketAddr,
-    counters: Arc<QuicCounters>,
-    /// The hashes of the certificates that it shows and showed of late.
-    hashes: Hashes,
-    /// When the development certificate has to be made anew.
-    renew_at: Option<SystemTime>,
-}
-
-/// Takes the UDP socket for the gateway thread.
-pub(super) fn open_quic(
-    config: &Config,
-    folder: &DataFolder,
-    socket: UdpSocket,
-    ids: Arc<ConnectionIds>,
-) -> anyhow::Result<(quic::Pool, QuicDoor)> {
-    let hashes: Hashes = Arc::new(RwLock::new(Vec::new()));
-    let (identity, renew_at) = if let Some((certificate, key)) = &config.tls_files {
-        (Identity::load(certificate, key)?, None)
-    } else {
-        let path = folder.file(CERTIFICATE_FOLDER);
-        let made = certificate::load_or_make(&path, &[], SystemTime::now())?;
-        publish(&hashes, &made.hashes);
-        (made.identity, Some(made.renew_at))
-    };
-    let quic_config = QuicConfig {
-        connections_max: config.connections_max,
-        per_address_max: config.connections_per_address_max,
-        ..QuicConfig::default()
-    };
-    let reset_key = load_reset_key(folder)?;
-    let pool = quic::Pool::bind(socket, &identity, &reset_key, quic_config, ids)
-        .context("starting QUIC")?;
-    let address = pool.local_addr().context("asking for QUIC's address")?;
-    let door = QuicDoor { address, counters: pool.counters(), hashes, renew_at };
-    Ok((pool, door))
-}
-
-fn load_reset_key(folder: &DataFolder) -> anyhow::Result<ResetKey> {
-    let path = folder.file(RESET_KEY_FILE);
-    if !path.exists() {
-        folder
-            .write_secret(RESET_KEY_FILE, &random::<{ size_of::<ResetKey>() }>()?)
-            .with_context(|| format!("writing {}", path.display()))?;
-    }
-    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    let key = bytes.as_slice().try_into();
-    key.with_context(|| format!("{} is damaged: delete it, a new one is made", path.display()))
 }
 
 /// What the sockets' side is made from.
@@ -137,11 +79,8 @@ impl Served<'_> {
         admin: TcpListener,
     ) -> anyhow::Result<(SocketAddr, SocketAddr, SocketAddr)> {
         let _guard = runtime.enter();
-        let QuicDoor { address: quic_address, counters, hashes, renew_at } = self.door;
-        if let Some(renew_at) = renew_at {
-            let path = self.folder.file(CERTIFICATE_FOLDER);
-            runtime.spawn(renew(self.net.clone(), path, renew_at, hashes.clone()));
-        }
+        let QuicDoor { address: quic_address, counters, hashes, .. } = self.door.clone();
+        self.door.keep_fresh(self.folder, self.net.clone());
         let stopped = |mut receiver: watch::Receiver<bool>| async move {
             // An error: the server is gone, which is a stop as well.
             let _ = receiver.wait_for(|&stop| stop).await;
@@ -226,36 +165,7 @@ impl Door {
     }
 }
 
-fn publish(hashes: &Hashes, made: &[[u8; 32]]) {
-    let text = made.iter().map(|hash| STANDARD.encode(hash)).collect();
-    *hashes.write().unwrap_or_else(std::sync::PoisonError::into_inner) = text;
-}
-
-/// Makes a new development certificate whenever the present one grows old.
-async fn renew(
-    net: crossbeam_channel::Sender<NetEvent>,
-    folder: std::path::PathBuf,
-    mut renew_at: SystemTime,
-    hashes: Hashes,
-) {
-    loop {
-        let wait = renew_at.duration_since(SystemTime::now()).unwrap_or_default();
-        tokio::time::sleep(wait.max(Duration::from_secs(60))).await;
-        match certificate::load_or_make(&folder, &[], SystemTime::now()) {
-            Ok(made) => {
-                renew_at = made.renew_at;
-                publish(&hashes, &made.hashes);
-                if net.try_send(NetEvent::Renewed(made.identity)).is_err() {
-                    // The old one is good for days: the next attempt comes in a minute.
-                    renew_at = SystemTime::now();
-                }
-            }
-            Err(error) => log::error!("the certificate cannot be made anew: {error}"),
-        }
-    }
-}
-
-fn site(world: &World) -> Site {
+pub(super) fn site(world: &World) -> Site {
     let content = Bytes::from(content_json(world.seed()));
     let assets = crate::web::ASSETS.iter().map(|asset| Asset {
         path: asset.path,

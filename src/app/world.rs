@@ -12,8 +12,12 @@ use crate::game::generate::ZoneSpec;
 use crate::game::state::ZoneKind;
 use crate::model::ZoneId;
 use crate::model::limits::FLOORS;
+use crate::nats::Nats;
+use crate::nats::table::Table;
 
 const FILE: &str = "world.toml";
+/// The table in NATS that holds the world, and its one key.
+const TABLE: &str = "world";
 
 /// The world of a data folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +34,73 @@ pub struct World {
     hall: bool,
 }
 
+/// What a new world is to be like.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Random where there is none.
+    pub seed: Option<u64>,
+    pub width: u16,
+    pub height: u16,
+    pub monsters: Option<u32>,
+    pub hall: bool,
+}
+
 impl World {
+    fn make(wanted: Wanted) -> anyhow::Result<Self> {
+        let seed = match wanted.seed {
+            Some(seed) => seed,
+            None => u64::from_le_bytes(random()?),
+        };
+        let Wanted { width, height, monsters, hall, .. } = wanted;
+        Ok(Self { seed: seed.to_string(), width, height, monsters, hall })
+    }
+
+    /// The world that all processes of a cluster share. Made by the first that has a wish; others
+    /// wait for it.
+    pub fn shared(nats: &Nats, wanted: Option<Wanted>) -> anyhow::Result<Self> {
+        let table = Table::open(nats, TABLE)?;
+        let (tell, told) = crossbeam_channel::unbounded();
+        let watch = table.watch(move |_| {
+            // An error: it was found already.
+            let _ = tell.send(());
+        });
+        let world = Self::found(&table, wanted, &told);
+        watch.abort();
+        world
+    }
+
+    fn found(
+        table: &Table,
+        wanted: Option<Wanted>,
+        told: &crossbeam_channel::Receiver<()>,
+    ) -> anyhow::Result<Self> {
+        loop {
+            if let Some(row) = table.get(TABLE)? {
+                let text =
+                    std::str::from_utf8(&row.value).context("the world in NATS is no text")?;
+                let world: Self =
+                    toml::from_str(text).context("the world in NATS cannot be read")?;
+                if let Some(seed) = wanted.and_then(|wanted| wanted.seed) {
+                    ensure!(
+                        world.seed() == seed,
+                        "the world in NATS has seed {}, not {seed}: leave world_seed away or \
+                         choose another prefix",
+                        world.seed
+                    );
+                }
+                return Ok(world);
+            }
+            let Some(wanted) = wanted else {
+                log::info!("there is no world yet: waiting for a game-instance to make one");
+                told.recv().context("watching the world in NATS")?;
+                continue;
+            };
+            let text = toml::to_string(&Self::make(wanted)?).context("writing down the world")?;
+            // Whoever was first has made it.
+            table.replace_now(TABLE, text.into(), 0);
+        }
+    }
+
     /// The world of this folder, made from the configuration if there is none yet. A
     /// configuration that asks for another world than the one that is there is refused.
     pub fn load_or_make(folder: &DataFolder, config: &Config) -> anyhow::Result<Self> {
@@ -48,17 +118,13 @@ impl World {
             }
             return Ok(world);
         }
-        let seed = match config.world_seed {
-            Some(seed) => seed,
-            None => u64::from_le_bytes(random()?),
-        };
-        let world = Self {
-            seed: seed.to_string(),
+        let world = Self::make(Wanted {
+            seed: config.world_seed,
             width: config.zone_width,
             height: config.zone_height,
             monsters: config.monsters_per_zone,
             hall: config.hall,
-        };
+        })?;
         let text = toml::to_string(&world).context("writing down the world")?;
         folder
             .write_secret(FILE, text.as_bytes())

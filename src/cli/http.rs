@@ -36,6 +36,17 @@ pub struct Info {
     /// SHA-256 of the certificates it may show, in base64.
     #[serde(default)]
     pub certificate_hashes: Vec<String>,
+    /// Where players connect, if not to this server itself.
+    #[serde(default)]
+    pub gateways: Option<Vec<Gateway>>,
+}
+
+/// A process that takes players: `host:port`, or `:port` on the host that was asked.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Gateway {
+    pub websocket: String,
+    pub quic: String,
+    pub certificate_hashes: Vec<String>,
 }
 
 impl Server {
@@ -64,6 +75,16 @@ impl Server {
     pub fn authority(&self) -> String {
         let Self { host, port } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// An address of [`Gateway`] in full.
+    #[must_use]
+    pub fn complete(&self, address: &str) -> String {
+        match address.strip_prefix(':') {
+            Some(port) if self.host.contains(':') => format!("[{}]:{port}", self.host),
+            Some(port) => format!("{}:{port}", self.host),
+            None => address.to_owned(),
+        }
     }
 
     /// Makes a guest.

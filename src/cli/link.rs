@@ -1,14 +1,15 @@
 //! Connections for drivers: the transport's connector with the server's address.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::http::Server;
+use super::http::{Gateway, Server};
 use crate::net::client::{ClientLink, Connector as NetConnector};
 use crate::net::tls::Trust;
 use crate::protocol::CloseReason;
@@ -31,13 +32,12 @@ enum Target {
     Net {
         connector: Arc<NetConnector>,
         transport: Transport,
-        address: String,
+        /// Of all gateways; one after the other is tried.
+        addresses: Vec<String>,
+        next: Arc<AtomicUsize>,
     },
     #[cfg(test)]
-    Memory {
-        links: mpsc::Sender<Link>,
-        datagrams: bool,
-    },
+    Memory { links: mpsc::Sender<Link>, datagrams: bool },
 }
 
 /// An open connection.
@@ -56,21 +56,32 @@ enum Sender {
 }
 
 impl Connector {
-    /// Prepares connections. For QUIC it asks the server which port and certificate it has.
+    /// Prepares connections, after asking the server where its gateways are and, for QUIC, which
+    /// certificates they have.
     pub async fn new(server: &Server, transport: Transport) -> anyhow::Result<Self> {
-        let (trust, address) = match transport {
-            Transport::Websocket => (Trust::AnyOnLoopback, server.authority()),
-            Transport::Quic => {
-                let info = server.info().await?;
-                let quic = Server { host: server.host.clone(), port: info.quic_port };
-                let hashes = info.certificate_hashes.iter().map(|hash| read_hash(hash));
-                let hashes = hashes.collect::<Result<Vec<_>, _>>();
-                let hashes = hashes.context("reading the certificate hashes of /api/info")?;
-                (Trust::Hashes(hashes), quic.authority())
+        let info = server.info().await?;
+        let quic = Server { host: server.host.clone(), port: info.quic_port };
+        let gateways = info.gateways.unwrap_or_else(|| {
+            let (websocket, quic) = (server.authority(), quic.authority());
+            vec![Gateway { websocket, quic, certificate_hashes: info.certificate_hashes }]
+        });
+        ensure!(!gateways.is_empty(), "the server has no gateway: start a connection process");
+        let (mut addresses, mut hashes) = (Vec::new(), Vec::new());
+        for gateway in &gateways {
+            addresses.push(server.complete(match transport {
+                Transport::Websocket => &gateway.websocket,
+                Transport::Quic => &gateway.quic,
+            }));
+            for hash in &gateway.certificate_hashes {
+                hashes.push(read_hash(hash).context("reading the hashes of /api/info")?);
             }
+        }
+        let trust = match transport {
+            Transport::Websocket => Trust::AnyOnLoopback,
+            Transport::Quic => Trust::Hashes(hashes),
         };
         let connector = Arc::new(NetConnector::new(trust));
-        Ok(Self { target: Target::Net { connector, transport, address } })
+        Ok(Self { target: Target::Net { connector, transport, addresses, next: Arc::default() } })
     }
 
     /// Connects to a server in this process: it is given the other end of each link.
@@ -92,7 +103,9 @@ impl Connector {
 
     pub async fn connect(&self) -> anyhow::Result<Link> {
         match &self.target {
-            Target::Net { connector, transport, address } => {
+            Target::Net { connector, transport, addresses, next } => {
+                let turn = next.fetch_add(1, Ordering::Relaxed);
+                let address = &addresses[turn % addresses.len()];
                 let transport = match transport {
                     Transport::Websocket => crate::net::Transport::WebSocket,
                     Transport::Quic => crate::net::Transport::Quic,

@@ -64,18 +64,21 @@ impl DataFolder {
 
     /// Writes a small file that only its owner may read, whole or not at all.
     pub fn write_secret(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.file(&format!("{name}.new"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.file(name))?;
-        File::open(&self.path)?.sync_all()
+        write_secret(&self.file(name), bytes)
     }
+}
+
+/// Writes a small file that only its owner may read, whole or not at all.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn holder(lock: &mut File) -> Option<u32> {

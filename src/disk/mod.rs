@@ -14,7 +14,7 @@ pub mod sqlite;
 use std::io;
 use std::path::PathBuf;
 
-pub use folder::{DataFolder, LOCK_FILE};
+pub use folder::{DataFolder, LOCK_FILE, write_secret};
 
 /// Why the data folder or a file in it cannot be used.
 #[derive(Debug, thiserror::Error)]

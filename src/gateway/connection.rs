@@ -35,10 +35,14 @@ pub(super) struct Connection {
     pub(super) phase: Phase,
     pub(super) session: SessionId,
     pub(super) resume: String,
+    /// The number of the newest attach.
+    pub(super) attach: u64,
     pub(super) opened: Duration,
     pub(super) last_heard: Duration,
     /// Since when its transport takes no frames.
     pub(super) slow_since: Option<Duration>,
+    /// When its zone was last heard of it, or asked.
+    pub(super) zone_heard: Duration,
     /// Since when no zone has its character.
     pub(super) lost_since: Option<Duration>,
     messages: Bucket,
@@ -54,9 +58,11 @@ impl Connection {
             phase: Phase::New,
             session: SessionId(0),
             resume: String::new(),
+            attach: 0,
             opened: now,
             last_heard: now,
             slow_since: None,
+            zone_heard: now,
             lost_since: None,
             messages: Bucket::new(config.messages_per_second, now),
             commands: Bucket::new(config.commands_per_second, now),

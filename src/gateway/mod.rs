@@ -9,6 +9,7 @@ mod bucket;
 mod connection;
 #[cfg(test)]
 mod tests;
+mod zones;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -17,9 +18,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::model::{CharacterId, GatewayId, SessionId, ZoneId};
-use crate::protocol::bus::{Bundle, FromZone, ToZone};
+use crate::protocol::bus::ToZone;
 use crate::protocol::{ClientMessage, CloseReason, ServerMessage};
 use connection::{Connection, Phase};
+
+/// Bits of an attach's number that count the attaches of one connection.
+const REATTACH_BITS: u32 = 16;
 
 /// Names a connection while it lasts; given by the adapters, never used twice.
 pub type ConnectionId = u64;
@@ -37,6 +41,9 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Time a slow reader has to catch up.
     pub slow_timeout: Duration,
+    /// How long a zone may say nothing to a player before it is asked again to hold the character:
+    /// for ways to the zones that lose messages. `None` where nothing gets lost.
+    pub zone_silence: Option<Duration>,
     /// Messages, commands and bytes a second from one connection; twice as many at once.
     pub messages_per_second: u32,
     pub commands_per_second: u32,
@@ -53,6 +60,7 @@ impl Default for Config {
             hello_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
             slow_timeout: Duration::from_secs(10),
+            zone_silence: None,
             messages_per_second: 60,
             commands_per_second: 40,
             bytes_per_second: 16_384,
@@ -64,6 +72,8 @@ impl Default for Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     pub session: SessionId,
+    /// Rises with every connection that takes the character, whichever gateway it comes to.
+    pub take_over: u64,
     pub character: CharacterId,
     /// The token with which this session resumes.
     pub resume: String,
@@ -103,10 +113,12 @@ pub enum Output {
         character: CharacterId,
         session: SessionId,
     },
-    /// Find a character; answered by [`Gateway::handle_located`].
+    /// Find a character, unless somebody else took it over since; answered by
+    /// [`Gateway::handle_located`] or, where it is refused, by [`Gateway::handle_admission`].
     Locate {
         connection: ConnectionId,
         character: CharacterId,
+        take_over: u64,
     },
     ToZone {
         zone: ZoneId,
@@ -145,8 +157,9 @@ pub struct Gateway {
     connections: HashMap<ConnectionId, Connection>,
     by_character: HashMap<CharacterId, ConnectionId>,
     by_address: HashMap<IpAddr, usize>,
-    next_attach: u64,
     to_zones: BTreeMap<ZoneId, Vec<ToZone>>,
+    /// Zones on their way between two instances, and since when: nothing is sent to them.
+    held: BTreeMap<ZoneId, Duration>,
     outputs: VecDeque<Output>,
     counters: Counters,
     draining: bool,
@@ -155,14 +168,13 @@ pub struct Gateway {
 impl Gateway {
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let next_attach = u64::from(config.id.0) << 40;
         Self {
             config,
             connections: HashMap::new(),
             by_character: HashMap::new(),
             by_address: HashMap::new(),
-            next_attach,
             to_zones: BTreeMap::new(),
+            held: BTreeMap::new(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
             draining: false,
@@ -260,7 +272,12 @@ impl Gateway {
     }
 
     /// Answers [`Output::Admit`] and [`Output::End`].
-    pub fn handle_admission(&mut self, id: ConnectionId, answer: Result<Admission, CloseReason>) {
+    pub fn handle_admission(
+        &mut self,
+        now: Duration,
+        id: ConnectionId,
+        answer: Result<Admission, CloseReason>,
+    ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let is_parting = matches!(connection.phase, Phase::Parting);
         let admission = match answer {
@@ -275,123 +292,13 @@ impl Gateway {
         };
         connection.session = admission.session;
         connection.resume = admission.resume;
+        connection.attach = admission.take_over << REATTACH_BITS;
         let character = admission.character;
         if let Some(old) = self.by_character.insert(character, id).filter(|&old| old != id) {
             self.counters.resumes += 1;
             self.close(old, CloseReason::Superseded);
         }
-        self.attach(id, character, admission.located);
-    }
-
-    /// Answers [`Output::Locate`].
-    pub fn handle_located(&mut self, id: ConnectionId, character: CharacterId, at: Located) {
-        if self.by_character.get(&character) == Some(&id) {
-            self.attach(id, character, at);
-        }
-    }
-
-    fn attach(&mut self, id: ConnectionId, character: CharacterId, at: Located) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        self.next_attach += 1;
-        let attach = self.next_attach;
-        let welcomed = matches!(&connection.phase, Phase::Playing(p) if p.welcomed);
-        connection.phase =
-            Phase::Playing(connection::Playing { character, zone: at.zone, attach, welcomed });
-        let message = ToZone::Attach {
-            character,
-            session: connection.session,
-            attach,
-            ordered: connection.ordered,
-            sheet: at.sheet,
-        };
-        self.to_zones.entry(at.zone).or_default().push(message);
-    }
-
-    /// Takes what an instance sent.
-    pub fn handle_bundle(&mut self, now: Duration, bundle: Bundle) {
-        for item in bundle.items {
-            match item {
-                FromZone::Frame { character, attach, message } => {
-                    self.handle_frame(character, attach, message);
-                }
-                FromZone::Attached { character, attach, last_command, name } => {
-                    if let Some(id) = self.holder(character, attach) {
-                        self.welcome(id, character, last_command, name);
-                    }
-                }
-                FromZone::NotHere { character, attach } => {
-                    if let Some(id) = self.holder(character, attach) {
-                        self.locate_again(now, id, character);
-                    }
-                }
-                FromZone::Moved { character, attach, zone } => {
-                    if let Some(id) = self.holder(character, attach) {
-                        self.attach(id, character, Located { zone, sheet: None });
-                    }
-                }
-                FromZone::Left { character, attach } => {
-                    if let Some(id) = self.holder(character, attach) {
-                        self.close(id, CloseReason::Goodbye);
-                    }
-                }
-            }
-        }
-    }
-
-    fn holder(&self, character: CharacterId, attach: u64) -> Option<ConnectionId> {
-        let id = *self.by_character.get(&character)?;
-        let Phase::Playing(playing) = &self.connections.get(&id)?.phase else { return None };
-        (playing.attach == attach).then_some(id)
-    }
-
-    fn handle_frame(&mut self, character: CharacterId, attach: u64, message: Bytes) {
-        let Some(id) = self.holder(character, attach) else { return };
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.slow_since.is_some() {
-            self.counters.frames_dropped += 1;
-            return;
-        }
-        self.counters.frames += 1;
-        self.counters.frame_bytes += message.len() as u64;
-        let how = if connection.ordered { Delivery::Frame } else { Delivery::Datagram };
-        self.outputs.push_back(Output::Send { connection: id, message, how });
-    }
-
-    fn welcome(
-        &mut self,
-        id: ConnectionId,
-        character: CharacterId,
-        last_command: u32,
-        name: String,
-    ) {
-        let ticks_per_second = self.config.ticks_per_second;
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.lost_since = None;
-        let Phase::Playing(playing) = &mut connection.phase else { return };
-        if std::mem::replace(&mut playing.welcomed, true) {
-            return;
-        }
-        let (session, resume) = (connection.session, connection.resume.clone());
-        let welcome = ServerMessage::Welcome {
-            version: crate::protocol::VERSION,
-            session,
-            character,
-            last_command,
-            ticks_per_second,
-            name,
-            resume,
-        };
-        self.send(id, &welcome);
-    }
-
-    /// The zone does not have the character: look again, but not for ever.
-    fn locate_again(&mut self, now: Duration, id: ConnectionId, character: CharacterId) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let since = *connection.lost_since.get_or_insert(now);
-        if now.saturating_sub(since) > self.config.hello_timeout {
-            return self.close(id, CloseReason::Internal);
-        }
-        self.outputs.push_back(Output::Locate { connection: id, character });
+        self.attach(now, id, character, admission.located);
     }
 
     /// A frame could not be handed to the transport: nothing more is sent until it has drained.
@@ -421,8 +328,10 @@ impl Gateway {
         }
     }
 
-    /// Closes what has waited too long. To be called about once a second.
+    /// Closes what has waited too long. To be called about once a second, more often where zones
+    /// may be silent for less.
     pub fn handle_timeout(&mut self, now: Duration) {
+        self.handle_silence(now);
         let late = |c: &Connection| {
             let since = |then: Duration| now.saturating_sub(then);
             match (&c.phase, c.slow_since) {
@@ -456,14 +365,6 @@ impl Gateway {
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-
-    /// Hands out what has gathered for the zones, as one batch a zone. To be called once before
-    /// each tick.
-    pub fn flush(&mut self) {
-        while let Some((zone, messages)) = self.to_zones.pop_first() {
-            self.outputs.push_back(Output::ToZone { zone, messages });
-        }
     }
 
     fn send(&mut self, id: ConnectionId, message: &ServerMessage) {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::Command;
+use crate::protocol::bus::{Bundle, FromZone};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const T0: Duration = Duration::ZERO;
@@ -31,6 +32,7 @@ fn outputs(gateway: &mut Gateway) -> Vec<Output> {
 fn admission(character: u64) -> Admission {
     Admission {
         session: SessionId(character * 10),
+        take_over: 1,
         character: CharacterId(character),
         resume: "resume".into(),
         located: Located { zone: ZoneId(1), sheet: Some(vec![1]) },
@@ -42,7 +44,7 @@ fn join(gateway: &mut Gateway, id: ConnectionId, character: u64) -> u64 {
     gateway.handle_opened(T0, id, HERE, true);
     gateway.handle_message(T0, id, &hello());
     assert!(outputs(gateway).iter().any(|o| matches!(o, Output::Admit { .. })));
-    gateway.handle_admission(id, Ok(admission(character)));
+    gateway.handle_admission(T0, id, Ok(admission(character)));
     let attach = outputs(gateway)
         .into_iter()
         .find_map(|o| match o {
@@ -97,7 +99,7 @@ fn a_second_connection_takes_the_character_over_and_old_frames_go_nowhere() {
     gateway.handle_opened(T0, 2, HERE, true);
     gateway.handle_message(T0, 2, &hello());
     outputs(&mut gateway);
-    gateway.handle_admission(2, Ok(admission(5)));
+    gateway.handle_admission(T0, 2, Ok(Admission { take_over: 2, ..admission(5) }));
     let out = outputs(&mut gateway);
     assert!(out.contains(&Output::Close { connection: 1, reason: CloseReason::Superseded }));
     let Some(Output::ToZone { messages, .. }) = out.last() else { panic!("{out:?}") };
@@ -130,7 +132,7 @@ fn every_mistake_of_a_peer_has_its_close_reason() {
     gateway.handle_opened(T0, 1, HERE, true);
     gateway.handle_message(T0, 1, &hello());
     outputs(&mut gateway);
-    gateway.handle_admission(1, Err(CloseReason::Unauthenticated));
+    gateway.handle_admission(T0, 1, Err(CloseReason::Unauthenticated));
     assert_eq!(closed_with(&mut gateway, 1), Some(CloseReason::Unauthenticated));
     let mut gateway = Gateway::new(Config::default());
     join(&mut gateway, 1, 5);
@@ -201,8 +203,8 @@ fn a_character_that_moves_is_followed_and_a_lost_one_is_looked_for() {
     let ToZone::Attach { attach, sheet: None, .. } = messages[0] else { panic!("{out:?}") };
     let not_here = FromZone::NotHere { character, attach };
     gateway.handle_bundle(T0, Bundle { zone: ZoneId(2), tick: 2, items: vec![not_here] });
-    assert_eq!(outputs(&mut gateway), [Output::Locate { connection: 1, character }]);
-    gateway.handle_located(1, character, Located { zone: ZoneId(3), sheet: None });
+    assert_eq!(outputs(&mut gateway), [Output::Locate { connection: 1, character, take_over: 1 }]);
+    gateway.handle_located(T0, 1, character, Located { zone: ZoneId(3), sheet: None });
     let out = outputs(&mut gateway);
     assert!(matches!(out[0], Output::ToZone { zone: ZoneId(3), .. }), "{out:?}");
 }
@@ -226,13 +228,103 @@ fn goodbye_before_the_hello_is_answered_ends_the_session_all_the_same() {
         gateway.handle_message(T0, id, &ClientMessage::Bye.encode());
         assert_eq!(closed_with(&mut gateway, id), None, "its session is not known yet");
         let is_let_in = answer.is_ok();
-        gateway.handle_admission(id, answer);
+        gateway.handle_admission(T0, id, answer);
         if is_let_in {
             let (character, session) = (CharacterId(5), SessionId(50));
             let end = Output::End { connection: id, character, session };
             assert_eq!(outputs(&mut gateway), [end]);
-            gateway.handle_admission(id, Err(CloseReason::Goodbye));
+            gateway.handle_admission(T0, id, Err(CloseReason::Goodbye));
         }
         assert_eq!(closed_with(&mut gateway, id), Some(CloseReason::Goodbye));
     }
+}
+
+/// What a flush sends to zone 1.
+fn to_zone(gateway: &mut Gateway) -> Vec<ToZone> {
+    let sent = outputs(gateway).into_iter().filter_map(|output| {
+        let Output::ToZone { zone: ZoneId(1), messages } = output else { return None };
+        Some(messages)
+    });
+    sent.flatten().collect()
+}
+
+fn losing() -> Gateway {
+    Gateway::new(Config { zone_silence: Some(Duration::from_secs(1)), ..Config::default() })
+}
+
+#[test]
+fn what_is_said_while_a_zone_moves_waits_and_follows_the_new_attach() {
+    let mut gateway = losing();
+    let old = join(&mut gateway, 1, 5);
+    gateway.handle_zone_down(T0, ZoneId(1));
+    gateway.handle_message(T0, 1, &input(8, 2));
+    assert_eq!(to_zone(&mut gateway), []);
+    gateway.handle_zone_up(T0, ZoneId(1));
+    let sent = to_zone(&mut gateway);
+    let [ToZone::Attach { attach, sheet: None, .. }, ToZone::Input { attach: of, first: 8, .. }] =
+        &sent[..]
+    else {
+        panic!("{sent:?}")
+    };
+    assert!(attach > &old && of == attach);
+}
+
+#[test]
+fn a_zone_that_never_comes_up_is_not_waited_for_for_ever() {
+    let mut gateway = losing();
+    join(&mut gateway, 1, 5);
+    gateway.handle_zone_down(T0, ZoneId(1));
+    gateway.handle_message(T0, 1, &input(8, 1));
+    gateway.handle_timeout(Duration::from_millis(4_900));
+    assert_eq!(to_zone(&mut gateway), []);
+    gateway.handle_timeout(Duration::from_millis(5_000));
+    assert!(matches!(to_zone(&mut gateway)[..], [ToZone::Input { .. }]));
+}
+
+#[test]
+fn a_sheet_that_waits_for_a_zone_comes_with_the_new_attach() {
+    let mut gateway = losing();
+    gateway.handle_opened(T0, 1, HERE, true);
+    gateway.handle_message(T0, 1, &hello());
+    gateway.handle_zone_down(T0, ZoneId(1));
+    gateway.handle_admission(T0, 1, Ok(admission(5)));
+    gateway.handle_zone_up(T0, ZoneId(1));
+    let sent = to_zone(&mut gateway);
+    assert!(matches!(&sent[..], [ToZone::Attach { sheet: Some(_), .. }]), "{sent:?}");
+}
+
+#[test]
+fn a_silent_zone_is_asked_again_where_messages_get_lost() {
+    for is_losing in [true, false] {
+        let mut gateway = if is_losing { losing() } else { Gateway::new(Config::default()) };
+        let attach = join(&mut gateway, 1, 5);
+        let at = Duration::from_millis;
+        let character = CharacterId(5);
+        let frame = FromZone::Frame { character, attach, message: Bytes::from_static(&[2]) };
+        let bundle = Bundle { zone: ZoneId(1), tick: 2, items: vec![frame] };
+        gateway.handle_bundle(at(500), bundle);
+        outputs(&mut gateway);
+        gateway.handle_timeout(at(1_400));
+        assert_eq!(outputs(&mut gateway), []);
+        gateway.handle_timeout(at(1_500));
+        let asks = Output::Locate { connection: 1, character, take_over: 1 };
+        assert_eq!(outputs(&mut gateway), if is_losing { vec![asks] } else { Vec::new() });
+    }
+}
+
+#[test]
+fn a_zone_that_missed_a_goodbye_is_told_again_and_one_that_lost_the_character_is_believed() {
+    let mut gateway = losing();
+    let attach = join(&mut gateway, 1, 5);
+    let character = CharacterId(5);
+    let frame = FromZone::Frame { character: CharacterId(6), attach: 9, message: Bytes::new() };
+    let superseded = FromZone::Superseded { character, attach };
+    let items = vec![frame, superseded];
+    gateway.handle_bundle(T0, Bundle { zone: ZoneId(1), tick: 2, items });
+    let out = outputs(&mut gateway);
+    let reason = CloseReason::Superseded;
+    assert!(out.contains(&Output::Close { connection: 1, reason }), "{out:?}");
+    let Some(Output::ToZone { messages, .. }) = out.last() else { panic!("{out:?}") };
+    let gone = ToZone::Detach { character: CharacterId(6), attach: 9, leave: false };
+    assert!(messages.contains(&gone), "{messages:?}");
 }

@@ -29,11 +29,20 @@ const GROUP_ENTRIES_MAX: usize = 4_096;
 pub enum Request {
     /// Make entries durable, all or none. The token comes back with the report, of which there is
     /// one for each zone; for no entries there is none.
-    Append { entries: Vec<Entry>, token: u64 },
+    Append {
+        entries: Vec<Entry>,
+        token: u64,
+    },
     /// Save a snapshot, when there is time between the entries.
     Snapshot(Snapshot),
     /// Forget what need not be kept, when there is time between the entries.
-    Prune { zone: ZoneId, keep: Keep },
+    Prune {
+        zone: ZoneId,
+        keep: Keep,
+    },
+    Release {
+        zone: ZoneId,
+    },
 }
 
 /// What the journal's thread tells.
@@ -230,6 +239,7 @@ impl State {
                 Ok(Message::Request(Request::Snapshot(snapshot))) => {
                     self.chores.push_back(Chore::Save { snapshot, offset: 0 });
                 }
+                Ok(Message::Request(Request::Release { .. })) => {}
                 Ok(Message::Request(Request::Prune { zone, keep })) => {
                     self.chores.push_back(Chore::Prune { zone, keep });
                 }

@@ -190,6 +190,12 @@ impl Leases {
         now < self.confident_until
     }
 
+    /// Until when what [`Leases::zones`] says is true, if nothing else happens.
+    #[must_use]
+    pub fn confident_until(&self) -> Duration {
+        self.confident_until
+    }
+
     fn is_sure_of(&self, lease: &Lease, now: Duration) -> bool {
         self.is_confident(now) && lease.confirmed >= Some(self.confident_since)
     }

@@ -8,8 +8,8 @@ use crate::model::{CharacterId, Command, SessionId, ZoneId};
 /// What a gateway tells the instance that holds a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToZone {
-    /// A session takes hold of a character. `attach` rises with every take-over and tells frames
-    /// and commands of different connections apart. `ordered`: frames arrive all and in order, so
+    /// A session takes hold of a character. `attach` rises with every take-over, by whichever
+    /// gateway, and tells frames and commands of different connections apart. `ordered`: frames arrive all and in order, so
     /// each may build on the one sent before. `sheet`: the character as the store has it, for a
     /// zone it is not in yet (encoded by the game).
     Attach {
@@ -53,4 +53,6 @@ pub enum FromZone {
     Moved { character: CharacterId, attach: u64, zone: ZoneId },
     /// The character has left the world.
     Left { character: CharacterId, attach: u64 },
+    /// Another connection has the character.
+    Superseded { character: CharacterId, attach: u64 },
 }

@@ -35,6 +35,47 @@ pub fn init(level: LevelFilter, style: Style) {
     let _ = builder.try_init();
 }
 
+/// Logs to systemd's journal where the process runs under it, with a field for each key, and
+/// otherwise to the standard error.
+pub fn init_service(level: LevelFilter) {
+    let journal = systemd_journal_logger::connected_to_journal();
+    let made = journal.then(systemd_journal_logger::JournalLog::new);
+    match made {
+        Some(Ok(logger)) => {
+            let logger = OwnFirst { logger, level };
+            // Tests and embedders may have set a logger of their own, which then stays.
+            if log::set_boxed_logger(Box::new(logger)).is_ok() {
+                log::set_max_level(level);
+            }
+        }
+        Some(Err(_)) => init(level, Style::Journal),
+        None => init(level, Style::Terminal),
+    }
+}
+
+/// Our own lines from a level on, those of libraries from warnings on.
+struct OwnFirst {
+    logger: systemd_journal_logger::JournalLog,
+    level: LevelFilter,
+}
+
+impl log::Log for OwnFirst {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        let is_own = metadata.target().starts_with("undercroft");
+        metadata.level() <= if is_own { self.level } else { self.level.min(LevelFilter::Warn) }
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.logger.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.logger.flush();
+    }
+}
+
 fn journal_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     out.write_all(line(record).as_bytes())
 }

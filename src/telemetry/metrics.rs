@@ -94,6 +94,11 @@ metrics! {
     journal_size: IntGauge = "game_server_journal_bytes", "Size of the journal.";
     snapshots: IntCounter = "game_server_snapshots_total", "Snapshots of zones made durable.";
 
+    bus_sent: IntCounterVec["kind"] = "game_server_bus_sent_total", "Messages sent to other processes.";
+    bus_received: IntCounterVec["kind"] = "game_server_bus_received_total", "Messages heard of other processes.";
+    bus_gaps: IntCounter = "game_server_bus_gaps_total", "Times that messages of an instance were lost on their way to a gateway.";
+    zones_held: IntGauge = "game_server_zones_held", "Zones that this process runs.";
+
     request_duration: HistogramVec["route", "status"] of LONG = "game_server_request_duration_seconds", "One HTTP request.";
     errors: IntCounterVec["room"] = "game_server_errors_total", "Errors of the server itself.";
     memory_usage: IntGauge = "game_server_memory_usage_bytes", "Memory of this process that is resident.";
@@ -116,6 +121,20 @@ impl Metrics {
             Ok(()) => text,
             Err(error) => format!("# {error}\n"),
         }
+    }
+}
+
+impl Metrics {
+    /// The bound that 99 of 100 ticks keep, in seconds, as exactly as the buckets are; nothing if
+    /// there was none yet or they last longer than any bucket.
+    #[must_use]
+    pub fn tick_p99(&self) -> Option<f64> {
+        let families = self.tick_duration.collect();
+        let histogram = families.first()?.get_metric().first()?.get_histogram();
+        let enough = histogram.get_sample_count() * 99;
+        let mut buckets = histogram.get_bucket().iter();
+        let bucket = buckets.find(|bucket| bucket.cumulative_count() * 100 >= enough)?;
+        (enough > 0).then(|| bucket.upper_bound())
     }
 }
 
@@ -161,6 +180,13 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
+        assert_eq!(metrics.tick_p99(), None);
+        for _ in 0..98 {
+            metrics.tick_duration.observe(0.000_2);
+        }
+        metrics.tick_duration.observe(0.02);
+        metrics.tick_duration.observe(0.02);
+        assert_eq!(metrics.tick_p99(), Some(0.025));
         assert!(metrics.memory_usage.get() > 100_000);
         assert!(metrics.memory_limit.get() >= metrics.memory_usage.get());
     }

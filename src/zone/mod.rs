@@ -201,6 +201,16 @@ impl Zone {
         ordered: bool,
         sheet: Option<Vec<u8>>,
     ) {
+        if let Some(held) = self.attached.get(&character) {
+            if held.attach > attach {
+                let reply = FromZone::Superseded { character, attach };
+                return self.replies.push((gateway, reply));
+            }
+            if held.gateway != gateway {
+                let reply = FromZone::Superseded { character, attach: held.attach };
+                self.replies.push((held.gateway, reply));
+            }
+        }
         let sheet: Option<Sheet> = sheet.and_then(|bytes| postcard::from_bytes(&bytes).ok());
         if !self.state.players.contains_key(&character) {
             let arriving = self.arriving.iter().any(|key| key.character == character);
@@ -222,6 +232,19 @@ impl Zone {
         let inventory = Arc::default();
         let held = Attached { gateway, attach, stream, inventory, answered: false };
         self.attached.insert(character, held);
+    }
+
+    /// A gateway is gone: whoever was attached by it is not any more.
+    pub fn handle_gateway_lost(&mut self, gateway: GatewayId) {
+        let lost = self.attached.extract_if(.., |_, held| held.gateway == gateway);
+        self.inbox.extend(lost.map(|(character, _)| Input::Disconnect { character }));
+    }
+
+    /// The departures that nobody has confirmed: to be sent again where messages get lost.
+    pub fn unconfirmed(&self) -> impl Iterator<Item = &Departure> {
+        let held = self.held.len() as u64;
+        let durable = Tick(self.state.tick.0.saturating_sub(held));
+        self.state.departures.iter().filter(move |departure| departure.key.tick <= durable)
     }
 
     /// A character comes from another zone. Answered by [`Output::Confirm`], also the second time.

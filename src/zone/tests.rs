@@ -63,7 +63,8 @@ fn frames(outputs: &[Output]) -> Vec<Vec<u8>> {
         FromZone::Attached { .. }
         | FromZone::NotHere { .. }
         | FromZone::Moved { .. }
-        | FromZone::Left { .. } => None,
+        | FromZone::Left { .. }
+        | FromZone::Superseded { .. } => None,
     };
     items(outputs).into_iter().filter_map(frame).collect()
 }
@@ -134,6 +135,43 @@ fn a_command_counts_once_however_often_it_comes() {
 }
 
 #[test]
+fn of_two_gateways_the_later_take_over_has_the_character() {
+    let mut zone = zone(1);
+    attach(&mut zone, 5, true);
+    tick(&mut zone);
+    let elsewhere = |attach| ToZone::Attach {
+        character: HERO,
+        session: SessionId(1),
+        attach,
+        ordered: true,
+        sheet: None,
+    };
+    zone.handle_message(GatewayId(2), elsewhere(4));
+    let told = items(&tick(&mut zone));
+    assert_eq!(told[0], FromZone::Frame { character: HERO, attach: 5, message: frame(&told, 5) });
+    assert_eq!(told[1], FromZone::Superseded { character: HERO, attach: 4 });
+    zone.handle_message(GatewayId(2), elsewhere(6));
+    let told = items(&tick(&mut zone));
+    assert!(told.contains(&FromZone::Superseded { character: HERO, attach: 5 }), "{told:?}");
+    assert!(!frame(&told, 6).is_empty());
+    zone.handle_gateway_lost(GatewayId(1));
+    assert!(!frame(&items(&tick(&mut zone)), 6).is_empty());
+    assert!(zone.state.players[&HERO].connected);
+    zone.handle_gateway_lost(GatewayId(2));
+    assert_eq!(items(&tick(&mut zone)), []);
+    assert!(!zone.state.players[&HERO].connected);
+}
+
+/// The frame for an attach.
+fn frame(told: &[FromZone], of: u64) -> bytes::Bytes {
+    let frames = told.iter().filter_map(|item| {
+        let FromZone::Frame { attach, message, .. } = item else { return None };
+        (*attach == of).then(|| message.clone())
+    });
+    frames.last().unwrap_or_default()
+}
+
+#[test]
 fn a_character_that_is_nowhere_is_not_here() {
     let mut zone = zone(1);
     attach(&mut zone, 4, false);
@@ -185,10 +223,11 @@ fn a_move_between_zones_is_made_once_however_often_it_is_told() {
     // A restart of the upper zone before it was told sends the departure again.
     let mut restarted = Zone::new(upper.state.clone(), "floor");
     assert!(matches!(&outputs(&mut restarted)[0], Output::Depart(d) if *d == departure));
+    assert_eq!(upper.unconfirmed().collect::<Vec<_>>(), [&departure]);
     upper.handle_confirmed(departure.key);
     let told = items(&tick(&mut upper));
     assert_eq!(told, [FromZone::Moved { character: HERO, attach: 1, zone: ZoneId(2) }]);
-    assert!(upper.state.departures.is_empty());
+    assert_eq!(upper.unconfirmed().count(), 0);
     upper.handle_confirmed(departure.key);
     assert!(upper.is_asleep());
 }

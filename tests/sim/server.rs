@@ -25,6 +25,7 @@ pub struct Disk {
 pub struct Server {
     pub world_seed: u64,
     pub gateway: Gateway,
+    take_overs: u64,
     pub zones: BTreeMap<ZoneId, Zone>,
     pub disk: Disk,
     /// Entries handed to the journal and not yet on disk.
@@ -61,6 +62,7 @@ impl Server {
         let mut server = Self {
             world_seed,
             gateway: Gateway::new(config),
+            take_overs: 0,
             zones: BTreeMap::new(),
             unwritten: Vec::new(),
             written: Vec::new(),
@@ -115,9 +117,9 @@ impl Server {
     }
 
     /// Half a tick: takes what came in, appends the entries, steps.
-    pub fn tick(&mut self) {
+    pub fn tick(&mut self, now: Duration) {
         self.gateway.flush();
-        self.act();
+        self.act(now);
         let goes =
             |zone: &&mut Zone| !zone.is_asleep() && zone.ticks_in_flight() < TICKS_IN_FLIGHT_MAX;
         for zone in self.zones.values_mut().filter(goes) {
@@ -150,7 +152,7 @@ impl Server {
         for departure in std::mem::take(&mut self.moving) {
             self.settle(departure);
         }
-        self.act();
+        self.act(now);
     }
 
     fn hand_on(&mut self, now: Duration, id: ZoneId) {
@@ -198,17 +200,17 @@ impl Server {
     }
 
     /// Answers what the gateway asks; zones get their batches.
-    fn act(&mut self) {
+    fn act(&mut self, now: Duration) {
         let mut later = Vec::new();
         while let Some(output) = self.gateway.poll_output() {
             match output {
                 gateway::Output::Admit { connection, token, .. } => {
                     let answer = self.admit(&token);
-                    self.gateway.handle_admission(connection, answer);
+                    self.gateway.handle_admission(now, connection, answer);
                 }
-                gateway::Output::Locate { connection, character } => {
+                gateway::Output::Locate { connection, character, .. } => {
                     let at = self.locate(character);
-                    self.gateway.handle_located(connection, character, at);
+                    self.gateway.handle_located(now, connection, character, at);
                 }
                 gateway::Output::ToZone { zone, messages } => {
                     for message in messages {
@@ -221,12 +223,14 @@ impl Server {
         self.outgoing.extend(later);
     }
 
-    fn admit(&self, token: &str) -> Result<Admission, CloseReason> {
+    fn admit(&mut self, token: &str) -> Result<Admission, CloseReason> {
         let number: u64 = token.parse().map_err(|_| CloseReason::Unauthenticated)?;
         let character = CharacterId(number);
         let resume = token.to_owned();
         let located = self.locate(character);
-        Ok(Admission { session: SessionId(number), character, resume, located })
+        self.take_overs += 1;
+        let take_over = self.take_overs;
+        Ok(Admission { session: SessionId(number), character, resume, located, take_over })
     }
 
     fn locate(&self, character: CharacterId) -> Located {

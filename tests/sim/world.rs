@@ -189,7 +189,7 @@ impl World {
             Some(_) if crash && when == 0 => self.crash(),
             Some(server) => {
                 server.gateway.handle_timeout(self.now);
-                server.tick();
+                server.tick(self.now);
                 if crash && when == 1 {
                     return self.crash();
                 }

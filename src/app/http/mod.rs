@@ -22,9 +22,11 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::app::cluster::gateways::Gateways;
+use crate::app::cluster::mail::Alive;
 use crate::services::Tokens;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -50,6 +52,8 @@ pub struct Config {
     pub quic_port: u16,
     /// SHA-256 of the certificates that browsers may trust, in base64.
     pub certificate_hashes: Hashes,
+    /// Which gateways there are, where they are processes of their own.
+    pub gateways: Option<Arc<Gateways>>,
     pub ticks_per_second: u32,
     /// Seconds for which a token of access is good.
     pub token_lifetime_s: u64,
@@ -66,6 +70,7 @@ impl Default for Config {
             server_name: "undercroft".into(),
             quic_port: 7778,
             certificate_hashes: Hashes::default(),
+            gateways: None,
             ticks_per_second: crate::model::limits::TICKS_PER_SECOND_DEFAULT,
             token_lifetime_s: 30 * 24 * 3_600,
             requests_per_minute: 120,
@@ -147,9 +152,23 @@ async fn info(State(app): State<Arc<App>>) -> Response {
             "protocol": crate::protocol::VERSION,
             "quic_port": config.quic_port,
             "certificate_hashes": hashes,
+            "gateways": config.gateways.as_ref().map(|gateways| shown(&gateways.open())),
             "ticks_per_second": config.ticks_per_second,
         }),
     )
+}
+
+/// Gateways as clients are told of them: `host:port` each, `:port` where the host is the one they
+/// have asked.
+fn shown(gateways: &[Alive]) -> Vec<Value> {
+    let show = |alive: &Alive| {
+        json!({
+            "websocket": alive.websocket,
+            "quic": alive.quic,
+            "certificate_hashes": alive.certificate_hashes,
+        })
+    };
+    gateways.iter().map(show).collect()
 }
 
 /// Around every request: the limit, the measure, the headers that browsers need to be told.

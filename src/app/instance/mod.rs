@@ -1,5 +1,7 @@
 //! The simulation threads: each ticks its zones on the shared clock and hands on what they say.
 
+mod tenant;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -7,17 +9,19 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::clock::Clock;
-use super::directory::Directory;
-use super::loader::Loader;
-use super::registrar::Registrar;
-use crate::game::state::{Departure, DepartureKey, Destination, STORE};
+use crate::app::clock::Clock;
+use crate::app::cluster::tenancy::Tenancy;
+use crate::app::loader::Loader;
+use crate::app::outlet::Outlet;
+use crate::game::state::{Departure, DepartureKey, Destination};
 use crate::journal::{self, Requests};
-use crate::model::limits::{GATEWAY_EVENTS_MAX, SIMULATION_MESSAGES_MAX};
-use crate::model::{GatewayId, Tick, ZoneId};
-use crate::protocol::bus::ToZone;
+use crate::model::limits::SIMULATION_MESSAGES_MAX;
+use crate::model::{GatewayId, InstanceId, Tick, ZoneId};
+use crate::nats::Subscription;
+use crate::protocol::bus::{Bundle, ToZone};
 use crate::telemetry::{Health, Metrics};
 use crate::zone::{self, Zone};
+use tenant::Leaving;
 
 /// Ticks of one zone that may wait for the journal before the zone pauses.
 const TICKS_IN_FLIGHT_MAX: usize = 8;
@@ -40,6 +44,23 @@ pub enum Message {
     Loaded(Box<Zone>),
     /// A zone cannot be loaded; the error was logged.
     Unloadable(ZoneId),
+    /// The journal takes no more of a zone: somebody else has written it.
+    Refused(ZoneId),
+    SnapshotSaved {
+        zone: ZoneId,
+        tick: Tick,
+    },
+    /// This process runs a zone from now on.
+    Gained(ZoneId),
+    /// This process runs a zone no more.
+    Lost(ZoneId),
+    /// Stop running a zone and give it to another process, or to whoever takes it.
+    HandOver {
+        zone: ZoneId,
+        to: Option<InstanceId>,
+    },
+    /// A gateway is gone.
+    GatewayLost(GatewayId),
     Stop,
 }
 
@@ -80,6 +101,14 @@ impl Threads {
         &self.inboxes[zone.0 as usize % self.inboxes.len()]
     }
 
+    /// Tells every thread that a gateway is gone.
+    pub fn gateway_lost(&self, gateway: GatewayId) {
+        for inbox in self.inboxes.iter() {
+            // A thread that has stopped hears nothing.
+            let _ = inbox.send(Message::GatewayLost(gateway));
+        }
+    }
+
     /// Asks every thread to stop after its present tick.
     pub fn stop(&self) {
         for inbox in self.inboxes.iter() {
@@ -93,12 +122,11 @@ impl Threads {
 #[derive(Clone, Debug)]
 pub struct Parts {
     pub clock: Arc<Clock>,
-    pub threads: Threads,
-    pub directory: Arc<Directory>,
     pub loader: Loader,
-    pub registrar: Registrar,
     pub journal: Requests,
-    pub gateway: Sender<super::gateway::Event>,
+    pub outlet: Outlet,
+    /// Which zones this process may run, where there are others; all of them where there are none.
+    pub tenancy: Option<Tenancy>,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
     pub snapshot_ticks: u64,
@@ -118,6 +146,10 @@ pub fn spawn(
         loading: BTreeMap::new(),
         failed: BTreeSet::new(),
         commanded: BTreeMap::new(),
+        bundles: BTreeMap::new(),
+        listening: BTreeMap::new(),
+        leaving: BTreeMap::new(),
+        again_at: Instant::now(),
         stopping: false,
         parts,
     };
@@ -132,6 +164,12 @@ struct Thread {
     failed: BTreeSet<ZoneId>,
     /// Commands that no frame covers yet.
     commanded: BTreeMap<ZoneId, Commanded>,
+    /// What gateways are told next.
+    bundles: BTreeMap<GatewayId, Vec<Bundle>>,
+    /// Zones that this process runs among others.
+    listening: BTreeMap<ZoneId, Subscription>,
+    leaving: BTreeMap<ZoneId, Leaving>,
+    again_at: Instant,
     stopping: bool,
     parts: Parts,
 }
@@ -151,14 +189,20 @@ impl Thread {
         for id in ids {
             self.hand_on(id);
         }
+        self.send_bundles();
         let mut deadline = self.parts.clock.deadline_after(Instant::now());
         let mut last_tick: Option<Instant> = None;
         while !self.stopping {
             match self.inbox.recv_deadline(deadline) {
-                Ok(message) => self.handle(message),
+                Ok(message) => {
+                    self.handle(message);
+                    self.handle_waiting();
+                    self.send_bundles();
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     let begun = Instant::now();
                     self.parts.health.beat();
+                    self.do_again(begun);
                     let lateness = begun.saturating_duration_since(deadline);
                     if self.tick() {
                         let metrics = &self.parts.metrics;
@@ -181,17 +225,16 @@ impl Thread {
 
     /// Ticks every zone that is awake; false if none is.
     fn tick(&mut self) -> bool {
-        while let Ok(message) = self.inbox.try_recv() {
-            self.handle(message);
-        }
-        // Time stands still rather than that frames pile up.
-        if self.parts.gateway.len() >= GATEWAY_EVENTS_MAX {
+        self.handle_waiting();
+        self.send_bundles();
+        if self.parts.outlet.is_congested() {
             return false;
         }
         let awake: Vec<ZoneId> = self
             .zones
             .iter()
             .filter(|(_, z)| !z.is_asleep() && z.ticks_in_flight() < TICKS_IN_FLIGHT_MAX)
+            .filter(|&(&id, _)| self.may_tick(id))
             .map(|(&id, _)| id)
             .collect();
         if awake.is_empty() {
@@ -214,11 +257,18 @@ impl Thread {
             }
             self.hand_on(id);
         }
+        self.send_bundles();
         true
     }
 
+    fn handle_waiting(&mut self) {
+        while let Ok(message) = self.inbox.try_recv() {
+            self.handle(message);
+        }
+    }
+
     fn append(&self, entries: Vec<zone::Entry>) {
-        let entries = entries.into_iter().map(super::loader::to_journal).collect();
+        let entries = entries.into_iter().map(crate::app::loader::to_journal).collect();
         let request = journal::Request::Append { entries, token: 0 };
         if self.parts.journal.send(request).is_err() {
             log::error!("the journal has stopped: nothing that happens now will be shown");
@@ -236,6 +286,12 @@ impl Thread {
             Message::Loaded(_) | Message::Unloadable(_) | Message::Stop => {
                 return self.handle_loading(message);
             }
+            Message::Refused(_)
+            | Message::SnapshotSaved { .. }
+            | Message::Gained(_)
+            | Message::Lost(_)
+            | Message::HandOver { .. }
+            | Message::GatewayLost(_) => return self.handle_tenancy(message),
         };
         let Some(zone) = self.zones.get_mut(&id) else { return self.load_for(id, message) };
         match message {
@@ -253,22 +309,31 @@ impl Thread {
             Message::Durable { tick, .. } => {
                 zone.handle_durable(tick);
                 self.hand_on(id);
+                self.go_on_leaving(id);
                 let covered = &mut self.commanded.entry(id).or_default().ticks;
                 while let Some((_, at)) = covered.pop_front_if(|(of, _)| *of <= tick) {
                     self.parts.metrics.action_latency.observe(at.elapsed().as_secs_f64());
                 }
             }
-            Message::Loaded(_) | Message::Unloadable(_) | Message::Stop => {}
+            Message::Loaded(_)
+            | Message::Unloadable(_)
+            | Message::Refused(_)
+            | Message::SnapshotSaved { .. }
+            | Message::Gained(_)
+            | Message::Lost(_)
+            | Message::HandOver { .. }
+            | Message::GatewayLost(_)
+            | Message::Stop => {}
         }
     }
 
     /// Keeps a message for a zone that is not here yet and has the zone loaded.
     fn load_for(&mut self, id: ZoneId, mut message: Message) {
-        if self.failed.contains(&id) {
+        if self.failed.contains(&id) || !self.waits_for(id) {
             return;
         }
         let waiting = self.loading.entry(id).or_default();
-        if waiting.is_empty() {
+        if waiting.is_empty() && self.parts.tenancy.is_none() {
             self.parts.loader.load(id);
         }
         if waiting.len() >= SIMULATION_MESSAGES_MAX
@@ -286,6 +351,12 @@ impl Thread {
         match message {
             Message::Loaded(zone) => {
                 let id = zone.id();
+                if !self.waits_for(id) {
+                    return;
+                }
+                if let Some(tenancy) = &self.parts.tenancy {
+                    tenancy.announce(zone.state());
+                }
                 self.zones.insert(id, *zone);
                 self.hand_on(id);
                 for message in self.loading.remove(&id).unwrap_or_default() {
@@ -300,7 +371,13 @@ impl Thread {
             Message::Gateway { .. }
             | Message::Arrival(_)
             | Message::Confirmed(_)
-            | Message::Durable { .. } => {}
+            | Message::Durable { .. }
+            | Message::Refused(_)
+            | Message::SnapshotSaved { .. }
+            | Message::Gained(_)
+            | Message::Lost(_)
+            | Message::HandOver { .. }
+            | Message::GatewayLost(_) => {}
         }
     }
 
@@ -309,18 +386,21 @@ impl Thread {
         let Some(zone) = self.zones.get_mut(&id) else { return };
         while let Some(output) = zone.poll_output() {
             match output {
-                zone::Output::Bundle { bundle, .. } => {
-                    // The gateway is gone only while the process stops.
-                    let _ = self.parts.gateway.send(super::gateway::Event::Bundle(bundle));
+                zone::Output::Bundle { gateway, bundle } => {
+                    self.bundles.entry(gateway).or_default().push(bundle);
                 }
-                zone::Output::Depart(departure) => self.parts.registrar.depart(departure),
+                zone::Output::Depart(departure) => self.parts.outlet.depart(departure),
                 zone::Output::Confirm { key, character } => {
-                    self.parts.directory.place(character, id);
-                    if key.zone != STORE {
-                        self.parts.threads.send(key.zone, Message::Confirmed(key));
-                    }
+                    self.parts.outlet.arrived(zone, key, character);
                 }
             }
+        }
+    }
+
+    fn send_bundles(&mut self) {
+        self.bundles.retain(|_, bundles| !bundles.is_empty());
+        if !self.bundles.is_empty() {
+            self.parts.outlet.bundles(std::mem::take(&mut self.bundles));
         }
     }
 
@@ -334,6 +414,7 @@ impl Thread {
                 Err(_) => break,
             }
         }
+        self.send_bundles();
         for zone in self.zones.values().filter(|z| !z.is_asleep()) {
             self.parts.loader.save_snapshot(zone.state());
         }

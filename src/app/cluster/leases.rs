@@ -1,0 +1,313 @@
+//! The thread that joins the leases to their tables in NATS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use serde::de::DeserializeOwned;
+
+use crate::app::clock::Clock;
+use crate::lease::{self, Answer, InstanceRecord, Leases, Output, ZoneRecord};
+use crate::model::{InstanceId, ZoneId};
+use crate::nats::table::{Replaced, Row, Table, TableError};
+use crate::nats::{ConnectionState, Nats};
+
+/// How often the leases are told what time it is.
+const STEP: Duration = Duration::from_millis(50);
+
+/// The tables' names.
+pub const INSTANCES: &str = "instances";
+pub const ZONES: &str = "zones";
+
+/// What becomes of the leases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Gained(ZoneId),
+    Lost(ZoneId),
+    /// Another process has this instance's name.
+    NameTaken,
+}
+
+/// The zones that this process may speak for, as every thread may ask at any time.
+#[derive(Debug, Default)]
+pub struct Tenure {
+    zones: Mutex<BTreeSet<ZoneId>>,
+    changed: Condvar,
+    /// Nanoseconds of the clock until which that is true.
+    until: AtomicU64,
+}
+
+impl Tenure {
+    #[must_use]
+    pub fn holds(&self, zone: ZoneId, now: Duration) -> bool {
+        now.as_nanos() < u128::from(self.until.load(Ordering::Acquire))
+            && self.lock().contains(&zone)
+    }
+
+    #[must_use]
+    pub fn zones(&self) -> BTreeSet<ZoneId> {
+        self.lock().clone()
+    }
+
+    /// Waits until it holds none, or until the time is over.
+    pub fn wait_until_empty(&self, longest: Duration) {
+        let waits = |zones: &mut BTreeSet<ZoneId>| !zones.is_empty();
+        // What is still held then, others take when this process is gone.
+        let _ = self.changed.wait_timeout_while(self.lock(), longest, waits);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<ZoneId>> {
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, zones: BTreeSet<ZoneId>, until: Duration) {
+        let mut held = self.lock();
+        if *held != zones {
+            *held = zones;
+            self.changed.notify_all();
+        }
+        drop(held);
+        self.until.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
+    }
+}
+
+#[derive(Debug)]
+enum Message {
+    Connection(ConnectionState),
+    Instance(Row),
+    Zone(Row),
+    Renewed(Replaced),
+    Claimed(ZoneId, ZoneRecord, Replaced),
+    HandOver(ZoneId, Option<InstanceId>),
+    Drain,
+}
+
+/// Speaks to the thread; clones share it.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    messages: Sender<Message>,
+    tenure: Arc<Tenure>,
+}
+
+impl Keeper {
+    #[must_use]
+    pub fn tenure(&self) -> &Arc<Tenure> {
+        &self.tenure
+    }
+
+    /// Gives a zone to another instance, or back for anybody to take.
+    pub fn hand_over(&self, zone: ZoneId, to: Option<InstanceId>) {
+        self.tell(Message::HandOver(zone, to));
+    }
+
+    /// Takes no more zones from now on.
+    pub fn drain(&self) {
+        self.tell(Message::Drain);
+    }
+
+    fn tell(&self, message: Message) {
+        // The thread ends with the process.
+        let _ = self.messages.send(message);
+    }
+}
+
+/// Starts the thread; `event` is called on it and must not wait.
+pub fn spawn(
+    nats: &Nats,
+    config: lease::Config,
+    clock: Arc<Clock>,
+    event: impl FnMut(Event) + Send + 'static,
+) -> anyhow::Result<(Keeper, JoinHandle<()>)> {
+    let instances = Table::open(nats, INSTANCES)?;
+    let zones = Table::open(nats, ZONES)?;
+    let (messages, inbox) = crossbeam_channel::unbounded();
+    let keeper = Keeper { messages: messages.clone(), tenure: Arc::default() };
+    let state = nats.state();
+    let told = messages.clone();
+    nats.spawn(async move {
+        let mut state = state;
+        loop {
+            let now = *state.borrow_and_update();
+            if told.send(Message::Connection(now)).is_err() || state.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    let thread = Thread {
+        nats: nats.clone(),
+        me: config.me.instance,
+        leases: Leases::new(config),
+        instances,
+        zones,
+        watches: Vec::new(),
+        clock,
+        messages,
+        inbox,
+        tenure: keeper.tenure.clone(),
+        event: Box::new(event),
+    };
+    let handle = std::thread::Builder::new().name("leases".to_owned());
+    Ok((keeper, handle.spawn(move || thread.run())?))
+}
+
+struct Thread {
+    nats: Nats,
+    me: InstanceId,
+    leases: Leases,
+    instances: Table,
+    zones: Table,
+    watches: Vec<tokio::task::JoinHandle<()>>,
+    clock: Arc<Clock>,
+    messages: Sender<Message>,
+    inbox: Receiver<Message>,
+    tenure: Arc<Tenure>,
+    event: Box<dyn FnMut(Event) + Send>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        loop {
+            match self.inbox.recv_timeout(STEP) {
+                Ok(message) => {
+                    self.handle(message);
+                    while let Ok(message) = self.inbox.try_recv() {
+                        self.handle(message);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = self.clock.elapsed();
+            self.leases.handle_timeout(now);
+            let zones = self.leases.zones(now).map(|(zone, _)| zone).collect();
+            self.tenure.set(zones, self.leases.confident_until());
+            self.carry_out();
+        }
+    }
+
+    fn handle(&mut self, message: Message) {
+        let now = self.clock.elapsed();
+        match message {
+            Message::Connection(ConnectionState::Up) => {
+                self.leases.handle_connected(now);
+                self.watch();
+            }
+            Message::Connection(ConnectionState::Lost) => self.leases.handle_disconnected(),
+            Message::Instance(row) => self.handle_instance(now, &row),
+            Message::Zone(row) => self.handle_zone(&row),
+            Message::Renewed(replaced) => {
+                if let Replaced::Unknown(Some(row)) = &replaced {
+                    self.handle_instance(now, row);
+                }
+                self.leases.handle_renewed(answer(&replaced), now);
+            }
+            Message::Claimed(zone, record, replaced) => {
+                if let Replaced::Unknown(Some(row)) = &replaced {
+                    self.handle_zone(row);
+                }
+                self.leases.handle_claimed(zone, record, answer(&replaced));
+            }
+            Message::HandOver(zone, to) => self.leases.hand_over(now, zone, to),
+            Message::Drain => self.leases.drain(),
+        }
+    }
+
+    /// Watches both tables from their present state on.
+    fn watch(&mut self) {
+        for watch in self.watches.drain(..) {
+            watch.abort();
+        }
+        let messages = self.messages.clone();
+        let instances = self.instances.watch(move |row| {
+            // An error: the thread is gone, and the process with it.
+            let _ = messages.send(Message::Instance(row));
+        });
+        let messages = self.messages.clone();
+        let zones = self.zones.watch(move |row| {
+            let _ = messages.send(Message::Zone(row));
+        });
+        self.watches = vec![instances, zones];
+    }
+
+    fn handle_instance(&mut self, now: Duration, row: &Row) {
+        if let Some((id, record)) = read::<InstanceRecord>(row) {
+            self.leases.handle_instance(now, InstanceId(id), row.revision, record);
+        }
+    }
+
+    fn handle_zone(&mut self, row: &Row) {
+        if let Some((id, record)) = read::<ZoneRecord>(row) {
+            self.leases.handle_zone(ZoneId(id), row.revision, record);
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.leases.poll_output() {
+            match output {
+                Output::Renew { record, expected } => {
+                    let (table, value) = (self.instances.clone(), write(&record));
+                    let (messages, key) = (self.messages.clone(), self.me.to_string());
+                    self.nats.spawn(async move {
+                        let replaced = table.replace(&key, value.into(), expected).await;
+                        let _ = messages.send(Message::Renewed(replaced));
+                    });
+                }
+                Output::Claim { zone, record, expected } => {
+                    let (table, value) = (self.zones.clone(), write(&record));
+                    let messages = self.messages.clone();
+                    self.nats.spawn(async move {
+                        let key = zone.to_string();
+                        let replaced = table.replace(&key, value.into(), expected).await;
+                        let _ = messages.send(Message::Claimed(zone, record, replaced));
+                    });
+                }
+                Output::Gained { zone, epoch } => {
+                    log::info!(zone = zone.0, epoch = epoch; "zone gained");
+                    (self.event)(Event::Gained(zone));
+                }
+                Output::Lost { zone } => {
+                    log::info!(zone = zone.0; "zone lost");
+                    (self.event)(Event::Lost(zone));
+                }
+                Output::NameTaken => (self.event)(Event::NameTaken),
+            }
+        }
+    }
+}
+
+fn answer(replaced: &Replaced) -> Answer {
+    match replaced {
+        Replaced::Written(revision) => Answer::Written(*revision),
+        Replaced::Refused => Answer::Refused,
+        Replaced::Unknown(_) => Answer::Unknown,
+    }
+}
+
+/// Number and record of a row; what is none of ours is passed over.
+pub fn read<T: DeserializeOwned>(row: &Row) -> Option<(u32, T)> {
+    let read = (row.key.parse().ok(), serde_json::from_slice(&row.value).ok());
+    if let (Some(id), Some(record)) = read {
+        return Some((id, record));
+    }
+    log::warn!("the record {} in NATS is not one of this version and is passed over", row.key);
+    None
+}
+
+fn write(record: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(record).expect("a record is plain data")
+}
+
+/// Who runs which zone, as it is written down now.
+pub fn owners(nats: &Nats) -> Result<BTreeMap<ZoneId, ZoneRecord>, TableError> {
+    let rows = Table::open(nats, ZONES)?.all()?;
+    Ok(rows.iter().filter_map(read).map(|(id, record)| (ZoneId(id), record)).collect())
+}
+
+/// The instances that have written themselves down, those that are gone among them.
+pub fn instances(nats: &Nats) -> Result<BTreeMap<InstanceId, InstanceRecord>, TableError> {
+    let rows = Table::open(nats, INSTANCES)?.all()?;
+    Ok(rows.iter().filter_map(read).map(|(id, record)| (InstanceId(id), record)).collect())
+}

@@ -1,0 +1,128 @@
+//! What processes tell each other over the bus, and under which subjects.
+//!
+//! Each message begins with a byte for its format; one of another format is not understood, and
+//! counts as lost. All that gets lost is said again by whoever needs it.
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::game::state::{Departure, DepartureKey};
+use crate::model::{AccountId, CharacterId, GatewayId, InstanceId, ZoneId};
+use crate::protocol::bus::{Bundle, ToZone};
+
+/// The format of what this version says.
+const FORMAT: u8 = 1;
+
+/// Heard by all gateways.
+pub const GATEWAYS: &str = "gateways";
+/// Heard by all instances and the services: which gateways there are.
+pub const GATEWAYS_ALIVE: &str = "alive";
+/// Asked by gateways, answered by the services.
+pub const ACCOUNT: &str = "services.account";
+
+/// Heard by the instance that runs the zone.
+#[must_use]
+pub fn zone(zone: ZoneId) -> String {
+    format!("zone.{zone}")
+}
+
+/// Heard by one gateway.
+#[must_use]
+pub fn gateway(gateway: GatewayId) -> String {
+    format!("gateway.{gateway}")
+}
+
+/// Asked by admins, answered by one instance.
+#[must_use]
+pub fn instance(instance: InstanceId) -> String {
+    format!("instance.{instance}")
+}
+
+/// What is said to a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "departures are few and gone at once")]
+pub enum ToZoneMail {
+    Gateway { gateway: GatewayId, messages: Vec<ToZone> },
+    Arrival(Departure),
+    Confirmed(DepartureKey),
+}
+
+/// What is said to a gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToGatewayMail {
+    /// `number` rises by one with each message of this sender to this gateway.
+    Bundles { sender: u64, number: u64, bundles: Vec<Bundle> },
+    /// A zone goes to another instance.
+    ZoneDown(ZoneId),
+    /// An instance has taken a zone over.
+    ZoneUp(ZoneId),
+}
+
+/// What a gateway says of itself, every second.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alive {
+    pub gateway: GatewayId,
+    /// `host:port` of WebSocket and QUIC, as players reach them.
+    pub websocket: String,
+    pub quic: String,
+    /// SHA-256 of the certificates that it may show over QUIC, in base64.
+    pub certificate_hashes: Vec<String>,
+    pub players: u32,
+    /// It lets nobody in any more.
+    pub is_draining: bool,
+}
+
+/// A question about an account's characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountQuestion {
+    pub account: AccountId,
+}
+
+/// The answer: those that the account has, newest first, or that nobody can say now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountAnswer {
+    Characters(Vec<CharacterId>),
+    Unavailable,
+}
+
+/// What an admin asks of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InstanceOrder {
+    /// Hand a zone to another instance.
+    Move { zone: ZoneId, to: InstanceId },
+    /// Hand all zones to others and take no more.
+    Drain,
+}
+
+/// `Err`: why not, in one sentence.
+pub type InstanceAnswer = Result<(), String>;
+
+#[must_use]
+pub fn encode(message: &impl Serialize) -> Bytes {
+    let head = vec![FORMAT];
+    postcard::to_extend(message, head).expect("a message is plain data").into()
+}
+
+/// `None` for what this version does not understand.
+#[must_use]
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (&format, rest) = bytes.split_first()?;
+    (format == FORMAT).then(|| postcard::from_bytes(rest).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_back_and_other_formats_do_not() {
+        let down = ToGatewayMail::ZoneDown(ZoneId(7));
+        let mut bytes = encode(&down).to_vec();
+        assert_eq!(decode(&bytes), Some(down));
+        bytes[0] = FORMAT + 1;
+        assert_eq!(decode::<ToGatewayMail>(&bytes), None);
+        assert_eq!(decode::<ToGatewayMail>(&[]), None);
+        assert_eq!(decode::<ToGatewayMail>(&[FORMAT, 0xff]), None);
+    }
+}

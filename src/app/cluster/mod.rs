@@ -1,0 +1,12 @@
+//! What the processes of a cluster share: the messages between them, the tables that all see, and
+//! the threads that join both to the loops of [`super`].
+
+pub mod characters;
+pub mod clerk;
+pub mod gateways;
+pub mod leases;
+pub mod mail;
+pub mod post;
+pub mod senders;
+pub mod tenancy;
+pub mod zones;

@@ -1,0 +1,163 @@
+//! `services`: accounts and characters over HTTP, the page, and the store that outlives the zones.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clap::Parser;
+
+use super::cluster::characters::{Characters, Place, Record};
+use super::cluster::gateways::Gateways;
+use super::cluster::mail::{self, AccountAnswer, AccountQuestion};
+use super::game_instance::EVENTS;
+use super::process::{Activated, Process};
+use super::serve::site;
+use super::settings::{self, Common, Settings};
+use super::world::World;
+use super::{http, keys, registrar};
+use crate::disk::{self, DataFolder};
+use crate::game::state::Departure;
+use crate::model::limits::{TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX};
+use crate::model::{AccountId, CharacterId, SessionId};
+use crate::nats::{Bus, Nats, Queue, Subscription};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+
+/// Accounts and characters over HTTP, the page, and the store of what outlives the zones.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "services", version, args_override_self = true)]
+struct Flags {
+    #[command(flatten)]
+    common: Common,
+    /// Folder of the store
+    #[arg(long, env = "UNDERCROFT_DATA", value_name = "FOLDER", default_value = "services-data")]
+    data: PathBuf,
+    /// Address of the page and the API; from systemd, the socket named web
+    #[arg(long, env = "UNDERCROFT_WEB", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    web: SocketAddr,
+    /// File of the keys of tokens, made at the first start
+    #[arg(long, env = "UNDERCROFT_TOKEN_KEYS", value_name = "FILE", default_value = "token-key")]
+    token_keys: PathBuf,
+    /// Ticks a second; the same for all instances and gateways
+    #[arg(long, env = "UNDERCROFT_TICKS_PER_SECOND", value_name = "NUMBER",
+        default_value_t = TICKS_PER_SECOND_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(TICKS_PER_SECOND_MAX)))]
+    ticks_per_second: u32,
+    /// Most API requests a minute from one address
+    #[arg(
+        long,
+        env = "UNDERCROFT_REQUESTS_PER_MINUTE",
+        value_name = "NUMBER",
+        default_value_t = 120
+    )]
+    requests_per_minute: u32,
+}
+
+impl Settings for Flags {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.common.nats("services").map(drop)
+    }
+}
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    settings::main(run)
+}
+
+fn run(flags: &Flags) -> anyhow::Result<()> {
+    let mut sockets = Activated::take()?;
+    let process = Process::start(&mut sockets, flags.common.admin)?;
+    let web = sockets.tcp("web", flags.web)?;
+    let web_address = web.local_addr()?;
+    let nats = Nats::connect(process.runtime.handle(), &flags.common.nats("services")?)?;
+    let folder = DataFolder::open(&flags.data)?;
+    let store = Arc::new(Store::open(&folder, disk::sqlite::Config::default())?);
+    let tokens = Arc::new(keys::load_or_make(&flags.token_keys)?);
+    let world = World::shared(&nats, None)?;
+    let bus = Bus::new(&nats);
+    let config = http::Config {
+        gateways: Some(Arc::new(Gateways::listen(&bus))),
+        ticks_per_second: flags.ticks_per_second,
+        requests_per_minute: flags.requests_per_minute,
+        ..Default::default()
+    };
+    let metrics = process.metrics.clone();
+    let routes = http::router(config, store.clone(), tokens, metrics.clone(), site(&world));
+    process.serve(web, routes, None)?;
+    let events = Queue::open(&nats, EVENTS)?;
+    let _answering = answer_gateways(&nats, &bus, store.clone())?;
+    process.runtime.spawn(feed(events, store, metrics));
+    let line = format!(" web=http://{web_address}");
+    let ended = process.run(&line, || "serving".to_owned())?;
+    log::info!("{ended}: stopping");
+    process.stop();
+    Ok(())
+}
+
+/// Tells the store what instances have kept for it.
+async fn feed(events: Queue, store: Arc<Store>, metrics: Arc<Metrics>) {
+    let take = move |payload: Bytes| {
+        let Some(departure) = mail::decode::<Departure>(&payload) else {
+            return Err("an event for the store is of another version: update this program".into());
+        };
+        registrar::register(&store, &departure).map_err(|error| {
+            metrics.errors.with_label_values(&["store"]).inc();
+            error.to_string()
+        })
+    };
+    events.follow(take).await;
+}
+
+/// Tells gateways which characters an account has, and puts those that the table of characters
+/// lacks into it.
+fn answer_gateways(nats: &Nats, bus: &Bus, store: Arc<Store>) -> anyhow::Result<Subscription> {
+    let characters = Characters::open(nats)?;
+    Ok(bus.serve(mail::ACCOUNT, mail::ACCOUNT, move |question| {
+        let Some(AccountQuestion { account }) = mail::decode(&question) else {
+            return mail::encode(&AccountAnswer::Unavailable);
+        };
+        let answer = match fill(&characters, &store, account) {
+            Ok(own) => AccountAnswer::Characters(own),
+            Err(error) => {
+                log::error!(account = account.0; "{error:#}");
+                AccountAnswer::Unavailable
+            }
+        };
+        mail::encode(&answer)
+    }))
+}
+
+fn fill(
+    characters: &Characters,
+    store: &Store,
+    account: AccountId,
+) -> anyhow::Result<Vec<CharacterId>> {
+    let mut own = Vec::new();
+    for character in store.characters(account)? {
+        own.push(character.id);
+        if characters.get(character.id)?.is_some() {
+            continue;
+        }
+        let (known, sheet) = store
+            .character(character.id)?
+            .ok_or(StoreError::NoCharacter { character: character.id })?;
+        let record = Record {
+            account,
+            name: known.name,
+            session: SessionId(0),
+            take_over: 0,
+            version: sheet.version,
+            place: Place::rest(&sheet.bytes),
+        };
+        characters.add(character.id, &record);
+    }
+    characters.set_account(account, &own)?;
+    Ok(own)
+}
