@@ -70,7 +70,7 @@ pub struct SnapshotHead {
 }
 
 /// Why entries or a snapshot were not written. A failed call changes nothing, but for entries of
-/// several zones in NATS: those of some may be written, which the same call, made again, knows.
+/// several zones in NATS: those of some may be written, which a later call with them knows.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// Another writer was faster, or entries are missing: this writer must stop.

@@ -27,8 +27,8 @@ const GROUP_ENTRIES_MAX: usize = 4_096;
 /// What the journal's thread is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Make entries durable, all or none. The token comes back with the report, of which there is
-    /// one for each zone; for no entries there is none.
+    /// Make entries durable, those of a zone all or none. The token comes back with the report, of
+    /// which there is one for each zone; for no entries there is none.
     Append { entries: Vec<Entry>, token: u64 },
     /// Save a snapshot, when there is time between the entries.
     Snapshot(Snapshot),
@@ -45,8 +45,8 @@ pub enum Report {
         tick: Tick,
         token: u64,
     },
-    /// No later try can write the zone's entries, mostly because somebody else writes it. Nothing
-    /// is told of other zones of the request.
+    /// No later try can write the zone's entries, mostly because somebody else writes it. Other
+    /// zones of the request have reports of their own.
     Refused {
         zone: ZoneId,
         token: u64,
@@ -240,16 +240,15 @@ impl State {
         batches
     }
 
-    /// Commits all batches at once, or one by one if any of them is out of sequence.
+    /// Commits all batches at once. Where something in them can never be written they are tried
+    /// one by one, and that one zone by zone: a zone that is refused harms no other.
     fn commit(&mut self, mut batches: Vec<Batch>) -> Result<(), Abandoned> {
         let mut group = Vec::new();
         let counts: Vec<usize> = batches.iter().map(|batch| batch.entries.len()).collect();
         for batch in &mut batches {
             group.append(&mut batch.entries);
         }
-        if group.is_empty() {
-            return Ok(());
-        }
+        let Some(&Entry { zone, .. }) = group.first() else { return Ok(()) };
         let Err(error) = self.append(&group)? else {
             let mut rest = group.as_slice();
             for (batch, count) in batches.iter().zip(counts) {
@@ -259,13 +258,18 @@ impl State {
             }
             return Ok(());
         };
-        if let (
-            [batch],
-            WriteError::OutOfSequence { zone, .. } | WriteError::TooLarge { zone, .. },
-        ) = (batches.as_slice(), &error)
-        {
-            let (zone, token) = (*zone, batch.token);
-            (self.report)(Report::Refused { zone, token, error });
+        if let [Batch { token, .. }] = *batches {
+            if group.iter().all(|entry| entry.zone == zone) {
+                (self.report)(Report::Refused { zone, token, error });
+                return Ok(());
+            }
+            let mut by_zone: BTreeMap<ZoneId, Vec<Entry>> = BTreeMap::new();
+            for entry in group {
+                by_zone.entry(entry.zone).or_default().push(entry);
+            }
+            for entries in by_zone.into_values() {
+                self.commit(vec![Batch { entries, token }])?;
+            }
             return Ok(());
         }
         let mut rest = group.into_iter();
