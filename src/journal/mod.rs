@@ -144,6 +144,15 @@ impl Journal {
         }
     }
 
+    /// Lets go of a zone that somebody else may write from now on. Entries may follow after those
+    /// that the others wrote; where only one can write, nothing changes.
+    pub fn release(&mut self, zone: ZoneId) {
+        match self {
+            Self::JetStream(journal) => journal.release(zone),
+            Self::Sqlite(_) | Self::Memory(_) => {}
+        }
+    }
+
     /// Writes the part of a snapshot that begins at `offset` and gives the offset of the next;
     /// with the last part the snapshot comes into being. One that is there already stays.
     pub fn save_part(&mut self, snapshot: &Snapshot, offset: usize) -> Result<usize, WriteError> {

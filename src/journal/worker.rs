@@ -8,7 +8,7 @@
 //! again until it succeeds or the server stops. Nobody is told that it is durable meanwhile, so
 //! the simulation stands still by itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,10 @@ pub enum Request {
     Snapshot(Snapshot),
     /// Forget what need not be kept, when there is time between the entries.
     Prune { zone: ZoneId, keep: Keep },
+    /// Finish what was asked of a zone before and let go of it, since somebody else may write it
+    /// now. Entries may follow once the zone is read anew from the journal; a snapshot or a
+    /// pruning that comes before them is late, and left out.
+    Release { zone: ZoneId },
 }
 
 /// What the journal's thread tells.
@@ -143,6 +147,8 @@ impl Worker {
             journal,
             receiver,
             chores: VecDeque::new(),
+            released: BTreeSet::new(),
+            releasing: None,
             is_stopping: is_stopping.clone(),
             is_over: false,
             retry_after: config.retry_after,
@@ -184,10 +190,23 @@ enum Chore {
     Prune { zone: ZoneId, keep: Keep },
 }
 
+impl Chore {
+    fn zone(&self) -> ZoneId {
+        match self {
+            Self::Save { snapshot, .. } => snapshot.zone,
+            Self::Prune { zone, .. } => *zone,
+        }
+    }
+}
+
 struct State {
     journal: Journal,
     receiver: Receiver<Message>,
     chores: VecDeque<Chore>,
+    /// Zones that were released and have had no entries since.
+    released: BTreeSet<ZoneId>,
+    /// The zone of the release that was met last: nothing after it is taken before it is done.
+    releasing: Option<ZoneId>,
     is_stopping: Arc<AtomicBool>,
     /// The stop message or the end of all senders was met.
     is_over: bool,
@@ -203,6 +222,9 @@ impl State {
         loop {
             let batches = self.take();
             self.commit(batches)?;
+            if let Some(zone) = self.releasing.take() {
+                self.release(zone)?;
+            }
             if let Some(chore) = self.chores.pop_front() {
                 self.step(chore)?;
             } else if self.is_over {
@@ -215,7 +237,7 @@ impl State {
     fn take(&mut self) -> Vec<Batch> {
         let mut batches = Vec::new();
         let mut entries = 0;
-        while !self.is_over && entries < GROUP_ENTRIES_MAX {
+        while !self.is_over && self.releasing.is_none() && entries < GROUP_ENTRIES_MAX {
             let is_idle = batches.is_empty() && self.chores.is_empty();
             let received = if is_idle {
                 self.receiver.recv().map_err(|_| TryRecvError::Disconnected)
@@ -225,19 +247,48 @@ impl State {
             match received {
                 Ok(Message::Request(Request::Append { entries: new, token })) => {
                     entries += new.len();
+                    for entry in &new {
+                        self.released.remove(&entry.zone);
+                    }
                     batches.push(Batch { entries: new, token });
                 }
                 Ok(Message::Request(Request::Snapshot(snapshot))) => {
-                    self.chores.push_back(Chore::Save { snapshot, offset: 0 });
+                    self.put_off(Chore::Save { snapshot, offset: 0 });
                 }
                 Ok(Message::Request(Request::Prune { zone, keep })) => {
-                    self.chores.push_back(Chore::Prune { zone, keep });
+                    self.put_off(Chore::Prune { zone, keep });
                 }
+                Ok(Message::Request(Request::Release { zone })) => self.releasing = Some(zone),
                 Ok(Message::Stop) | Err(TryRecvError::Disconnected) => self.is_over = true,
                 Err(TryRecvError::Empty) => break,
             }
         }
         batches
+    }
+
+    /// Keeps a chore for later. One of a zone that was released is left out: what it was made from
+    /// may never have come to be in the log that others have written since.
+    fn put_off(&mut self, chore: Chore) {
+        if self.released.contains(&chore.zone()) {
+            log::debug!("a chore for zone {} came after its release", chore.zone());
+        } else {
+            self.chores.push_back(chore);
+        }
+    }
+
+    /// Lets go of a zone. All that was asked of it before is written or refused by now, as what was
+    /// known of the zone then demands: an entry that was still tried cannot be taken for the next
+    /// of a log that somebody else has gone on with. Where a copy of it is still on its way to the
+    /// server, that refuses it, for it names the message that it follows.
+    fn release(&mut self, zone: ZoneId) -> Result<(), Abandoned> {
+        while let Some(at) = self.chores.iter().position(|chore| chore.zone() == zone)
+            && let Some(chore) = self.chores.remove(at)
+        {
+            self.step(chore)?;
+        }
+        self.journal.release(zone);
+        self.released.insert(zone);
+        Ok(())
     }
 
     /// Commits all batches at once. Where something in them can never be written they are tried

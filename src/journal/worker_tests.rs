@@ -139,6 +139,37 @@ fn check_by_zone(fixture: Fixture, wrong: u64, overtake: impl FnOnce()) {
 }
 
 #[test]
+fn a_zone_is_released_in_its_turn() {
+    let Some(server) = Server::start("turn") else { return };
+    let nats = server.connect();
+    let mut other = JetStreamJournal::open(&nats, 2).unwrap();
+    let fixture = spawn(Journal::JetStream(JetStreamJournal::open(&nats, 1).unwrap()));
+    fixture.send(append(1, 50..51, 1));
+    fixture.expect_durable(1, 50, 1);
+    other.append(&[entry(ZoneId(1), 51)]).unwrap();
+    // To a writer that has just looked, 52 would be the next.
+    fixture.send(append(1, 51..52, 2));
+    fixture.send(append(1, 52..53, 3));
+    fixture.send(Request::Snapshot(snapshot(ZoneId(1), 51, 10)));
+    fixture.send(Request::Release { zone: ZoneId(1) });
+    fixture.send(Request::Snapshot(snapshot(ZoneId(1), 50, 10)));
+    fixture.send(append(1, 52..53, 4));
+    for expected in [2, 3] {
+        let report = fixture.next();
+        assert!(
+            matches!(report, Report::Refused { zone: ZoneId(1), token, .. } if token == expected),
+            "{report:?}"
+        );
+    }
+    fixture.expect_durable(1, 52, 4);
+    fixture.send(Request::Snapshot(snapshot(ZoneId(1), 52, 10)));
+    fixture.send(Request::Release { zone: ZoneId(1) });
+    let journal = fixture.worker.shutdown().unwrap();
+    let saved = journal.reader().unwrap().snapshots(ZoneId(1)).unwrap();
+    assert_eq!(saved.iter().map(|head| head.tick).collect::<Vec<_>>(), [Tick(52)]);
+}
+
+#[test]
 fn a_failing_disk_loses_nothing_and_is_told_once() {
     let disk = MemoryDisk::default();
     let fixture = spawn(Journal::Memory(disk.open()));

@@ -37,6 +37,27 @@ fn of_two_writers_of_a_zone_the_slower_is_refused_for_good() {
 }
 
 #[test]
+fn a_zone_that_comes_back_is_gone_on_with_where_others_left_it() {
+    let Some(server) = Server::start("back") else { return };
+    let nats = server.connect();
+    let (mut first, mut second) = (open(&nats, 1), open(&nats, 2));
+    first.append(&[entry(Z, 50)]).unwrap();
+    second.append(&[entry(Z, 51)]).unwrap();
+    first.append(&[entry(Z, 51)]).unwrap_err();
+    second.release(Z);
+    first.release(Z);
+    // The tick alone tells this one, which was not written the first time.
+    let error = first.append(&[entry(Z, 51)]).unwrap_err();
+    assert!(matches!(error, WriteError::OutOfSequence { expected: Tick(52), .. }), "{error}");
+    first.append(&[entry(Z, 52)]).unwrap();
+    first.append(&[entry(Z, 53)]).unwrap();
+    let error = second.append(&[entry(Z, 52)]).unwrap_err();
+    assert!(matches!(error, WriteError::OutOfSequence { expected: Tick(54), .. }), "{error}");
+    let expected: Vec<_> = (50..=53).map(|tick| entry(Z, tick)).collect();
+    assert_eq!(all(&first.reader().unwrap(), Z, None), expected);
+}
+
+#[test]
 fn a_zone_that_is_refused_does_not_keep_others_from_being_written() {
     let Some(server) = Server::start("beside") else { return };
     let nats = server.connect();

@@ -50,6 +50,11 @@ impl JetStreamJournal {
         JetStreamReader { log: self.log.clone() }
     }
 
+    /// Forgets what is known of a zone: the next call looks anew.
+    pub(in crate::journal) fn release(&mut self, zone: ZoneId) {
+        self.zones.remove(&zone);
+    }
+
     /// All entries of a zone or none of them; where a zone is refused or the server does not
     /// answer, other zones may be written already, which the next try then knows.
     pub(in crate::journal) fn append(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
@@ -155,7 +160,7 @@ impl JetStreamJournal {
         Ok(())
     }
 
-    /// Where a zone ends; asked once.
+    /// Where a zone ends; asked once until it is released.
     async fn know(&mut self, zone: ZoneId) -> Result<End, WriteError> {
         if let Some(&end) = self.zones.get(&zone) {
             return Ok(end);
