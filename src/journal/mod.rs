@@ -86,7 +86,8 @@ pub enum WriteError {
     Failed { file: PathBuf, source: rusqlite::Error },
     #[error("the journal in NATS at {servers} does not answer: {detail}; the server tries again")]
     Unavailable { servers: String, detail: String },
-    #[error("the journal cannot be written before it can be read: {0}")]
+    /// The end of a zone's log is damaged: this zone is not written, others are.
+    #[error("nothing is written after what cannot be read: {0}; restore it from a backup")]
     Unreadable(Box<ReadError>),
     #[error(
         "the entry of zone {zone} at tick {tick} has {bytes} bytes: NATS takes no such message"
@@ -101,7 +102,7 @@ impl WriteError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Self::OutOfSequence { .. } | Self::TooLarge { .. })
+        !matches!(self, Self::OutOfSequence { .. } | Self::TooLarge { .. } | Self::Unreadable(_))
     }
 }
 

@@ -211,7 +211,7 @@ fn a_server_that_cannot_be_used_is_named_with_the_remedy() {
 }
 
 #[test]
-fn a_damaged_message_is_named() {
+fn a_damaged_message_is_named_and_stops_its_zone_alone() {
     let Some(server) = Server::start("damaged") else { return };
     let nats = server.connect();
     let journal = open(&nats, 1);
@@ -223,4 +223,20 @@ fn a_damaged_message_is_named() {
     let reader: Reader = journal.reader().unwrap();
     let error = reader.entries(Z, None).next().unwrap().unwrap_err();
     assert!(matches!(error, ReadError::BrokenMessage { .. }), "{error}");
+    let (told, reports) = crossbeam_channel::unbounded();
+    let worker =
+        Worker::spawn(journal, WorkerConfig::default(), Default::default(), move |report| {
+            told.send(report).unwrap();
+        })
+        .unwrap();
+    let entries = vec![entry(Z, 1), entry(ZoneId(4), 1)];
+    worker.requests().send(Request::Append { entries, token: 1 }).unwrap();
+    worker.shutdown().unwrap();
+    let reports: Vec<Report> = reports.iter().collect();
+    let [Report::Refused { zone: Z, error, .. }, Report::Durable { zone: ZoneId(4), .. }] =
+        reports.as_slice()
+    else {
+        panic!("{reports:?}");
+    };
+    assert!(error.to_string().contains("message 1 of zone 3 is not whole"), "{error}");
 }
