@@ -2,8 +2,8 @@
 
 use crate::journal::tests::{all, entry, snapshot};
 use crate::journal::{
-    JetStreamJournal, Journal, Keep, ReadError, Reader, Report, Request, StreamError, Worker,
-    WorkerConfig, WriteError,
+    Entry, JetStreamJournal, Journal, Keep, ReadError, Reader, Report, Request, StreamError,
+    Worker, WorkerConfig, WriteError,
 };
 use crate::model::{Tick, ZoneId};
 use crate::nats::tests::server::{Server, runtime};
@@ -160,10 +160,32 @@ fn a_message_too_large_is_refused_by_name() {
     let Some(server) = Server::start_with("large", "max_payload: 2MB") else { return };
     let mut journal = open(&server.connect(), 1);
     let mut large = entry(Z, 1);
-    large.bytes = vec![1; 2 << 20];
+    // What a message holds beside the entry counts too.
+    for spare in [0, 100, 200] {
+        large.bytes = vec![1; (2 << 20) - spare];
+        let error = journal.append(&[large.clone()]).unwrap_err();
+        assert!(matches!(error, WriteError::TooLarge { zone: Z, tick: Tick(1), .. }), "{error}");
+        assert!(!error.is_temporary());
+    }
+    large.bytes.truncate((2 << 20) - 400);
+    journal.append(&[large]).unwrap();
+}
+
+#[test]
+fn a_message_that_the_stream_does_not_take_is_refused_by_name() {
+    let Some(server) = Server::start("stream-large") else { return };
+    let nats = server.connect();
+    let mut journal = open(&nats, 1);
+    nats.wait(async {
+        let mut stream =
+            nats.jetstream().get_stream(format!("{}-journal", nats.prefix())).await.unwrap();
+        let mut config = stream.info().await.unwrap().config.clone();
+        config.max_message_size = 1_000;
+        nats.jetstream().update_stream(config).await.unwrap();
+    });
+    let large = Entry { bytes: vec![1; 1_000], ..entry(Z, 1) };
     let error = journal.append(&[large]).unwrap_err();
     assert!(matches!(error, WriteError::TooLarge { zone: Z, tick: Tick(1), .. }), "{error}");
-    assert!(!error.is_temporary());
     journal.append(&[entry(Z, 1)]).unwrap();
 }
 
