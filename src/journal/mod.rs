@@ -70,7 +70,7 @@ pub struct SnapshotHead {
 }
 
 /// Why entries or a snapshot were not written. A failed call changes nothing, but for entries of
-/// several zones in NATS: those of some may be written, which the same call, made again, knows.
+/// several zones in NATS: those of some may be written, which a later call with them knows.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// Another writer was faster, or entries are missing: this writer must stop.
@@ -86,7 +86,8 @@ pub enum WriteError {
     Failed { file: PathBuf, source: rusqlite::Error },
     #[error("the journal in NATS at {servers} does not answer: {detail}; the server tries again")]
     Unavailable { servers: String, detail: String },
-    #[error("the journal cannot be written before it can be read: {0}")]
+    /// The end of a zone's log is damaged: this zone is not written, others are.
+    #[error("nothing is written after what cannot be read: {0}; restore it from a backup")]
     Unreadable(Box<ReadError>),
     #[error(
         "the entry of zone {zone} at tick {tick} has {bytes} bytes: NATS takes no such message"
@@ -101,7 +102,7 @@ impl WriteError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Self::OutOfSequence { .. } | Self::TooLarge { .. })
+        !matches!(self, Self::OutOfSequence { .. } | Self::TooLarge { .. } | Self::Unreadable(_))
     }
 }
 
@@ -141,6 +142,15 @@ impl Journal {
             Self::Sqlite(journal) => journal.append(entries),
             Self::JetStream(journal) => journal.append(entries),
             Self::Memory(journal) => journal.append(entries),
+        }
+    }
+
+    /// Lets go of a zone that somebody else may write from now on. Entries may follow after those
+    /// that the others wrote; where only one can write, nothing changes.
+    pub fn release(&mut self, zone: ZoneId) {
+        match self {
+            Self::JetStream(journal) => journal.release(zone),
+            Self::Sqlite(_) | Self::Memory(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@
 //! again until it succeeds or the server stops. Nobody is told that it is durable meanwhile, so
 //! the simulation stands still by itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,22 +27,17 @@ const GROUP_ENTRIES_MAX: usize = 4_096;
 /// What the journal's thread is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Make entries durable, all or none. The token comes back with the report, of which there is
-    /// one for each zone; for no entries there is none.
-    Append {
-        entries: Vec<Entry>,
-        token: u64,
-    },
+    /// Make entries durable, those of a zone all or none. The token comes back with the report, of
+    /// which there is one for each zone; for no entries there is none.
+    Append { entries: Vec<Entry>, token: u64 },
     /// Save a snapshot, when there is time between the entries.
     Snapshot(Snapshot),
     /// Forget what need not be kept, when there is time between the entries.
-    Prune {
-        zone: ZoneId,
-        keep: Keep,
-    },
-    Release {
-        zone: ZoneId,
-    },
+    Prune { zone: ZoneId, keep: Keep },
+    /// Finish what was asked of a zone before and let go of it, since somebody else may write it
+    /// now. Entries may follow once the zone is read anew from the journal; a snapshot or a
+    /// pruning that comes before them is late, and left out.
+    Release { zone: ZoneId },
 }
 
 /// What the journal's thread tells.
@@ -54,8 +49,8 @@ pub enum Report {
         tick: Tick,
         token: u64,
     },
-    /// No later try can write the zone's entries, mostly because somebody else writes it. Nothing
-    /// is told of other zones of the request.
+    /// No later try can write the zone's entries, mostly because somebody else writes it. Other
+    /// zones of the request have reports of their own.
     Refused {
         zone: ZoneId,
         token: u64,
@@ -152,6 +147,8 @@ impl Worker {
             journal,
             receiver,
             chores: VecDeque::new(),
+            released: BTreeSet::new(),
+            releasing: None,
             is_stopping: is_stopping.clone(),
             is_over: false,
             retry_after: config.retry_after,
@@ -193,10 +190,23 @@ enum Chore {
     Prune { zone: ZoneId, keep: Keep },
 }
 
+impl Chore {
+    fn zone(&self) -> ZoneId {
+        match self {
+            Self::Save { snapshot, .. } => snapshot.zone,
+            Self::Prune { zone, .. } => *zone,
+        }
+    }
+}
+
 struct State {
     journal: Journal,
     receiver: Receiver<Message>,
     chores: VecDeque<Chore>,
+    /// Zones that were released and have had no entries since.
+    released: BTreeSet<ZoneId>,
+    /// The zone of the release that was met last: nothing after it is taken before it is done.
+    releasing: Option<ZoneId>,
     is_stopping: Arc<AtomicBool>,
     /// The stop message or the end of all senders was met.
     is_over: bool,
@@ -212,6 +222,9 @@ impl State {
         loop {
             let batches = self.take();
             self.commit(batches)?;
+            if let Some(zone) = self.releasing.take() {
+                self.release(zone)?;
+            }
             if let Some(chore) = self.chores.pop_front() {
                 self.step(chore)?;
             } else if self.is_over {
@@ -224,7 +237,7 @@ impl State {
     fn take(&mut self) -> Vec<Batch> {
         let mut batches = Vec::new();
         let mut entries = 0;
-        while !self.is_over && entries < GROUP_ENTRIES_MAX {
+        while !self.is_over && self.releasing.is_none() && entries < GROUP_ENTRIES_MAX {
             let is_idle = batches.is_empty() && self.chores.is_empty();
             let received = if is_idle {
                 self.receiver.recv().map_err(|_| TryRecvError::Disconnected)
@@ -234,15 +247,18 @@ impl State {
             match received {
                 Ok(Message::Request(Request::Append { entries: new, token })) => {
                     entries += new.len();
+                    for entry in &new {
+                        self.released.remove(&entry.zone);
+                    }
                     batches.push(Batch { entries: new, token });
                 }
                 Ok(Message::Request(Request::Snapshot(snapshot))) => {
-                    self.chores.push_back(Chore::Save { snapshot, offset: 0 });
+                    self.put_off(Chore::Save { snapshot, offset: 0 });
                 }
-                Ok(Message::Request(Request::Release { .. })) => {}
                 Ok(Message::Request(Request::Prune { zone, keep })) => {
-                    self.chores.push_back(Chore::Prune { zone, keep });
+                    self.put_off(Chore::Prune { zone, keep });
                 }
+                Ok(Message::Request(Request::Release { zone })) => self.releasing = Some(zone),
                 Ok(Message::Stop) | Err(TryRecvError::Disconnected) => self.is_over = true,
                 Err(TryRecvError::Empty) => break,
             }
@@ -250,16 +266,40 @@ impl State {
         batches
     }
 
-    /// Commits all batches at once, or one by one if any of them is out of sequence.
+    /// Keeps a chore for later. One of a zone that was released is left out: what it was made from
+    /// may never have come to be in the log that others have written since.
+    fn put_off(&mut self, chore: Chore) {
+        if self.released.contains(&chore.zone()) {
+            log::debug!("a chore for zone {} came after its release", chore.zone());
+        } else {
+            self.chores.push_back(chore);
+        }
+    }
+
+    /// Lets go of a zone. All that was asked of it before is written or refused by now, as what was
+    /// known of the zone then demands: an entry that was still tried cannot be taken for the next
+    /// of a log that somebody else has gone on with. Where a copy of it is still on its way to the
+    /// server, that refuses it, for it names the message that it follows.
+    fn release(&mut self, zone: ZoneId) -> Result<(), Abandoned> {
+        while let Some(at) = self.chores.iter().position(|chore| chore.zone() == zone)
+            && let Some(chore) = self.chores.remove(at)
+        {
+            self.step(chore)?;
+        }
+        self.journal.release(zone);
+        self.released.insert(zone);
+        Ok(())
+    }
+
+    /// Commits all batches at once. Where something in them can never be written they are tried
+    /// one by one, and that one zone by zone: a zone that is refused harms no other.
     fn commit(&mut self, mut batches: Vec<Batch>) -> Result<(), Abandoned> {
         let mut group = Vec::new();
         let counts: Vec<usize> = batches.iter().map(|batch| batch.entries.len()).collect();
         for batch in &mut batches {
             group.append(&mut batch.entries);
         }
-        if group.is_empty() {
-            return Ok(());
-        }
+        let Some(&Entry { zone, .. }) = group.first() else { return Ok(()) };
         let Err(error) = self.append(&group)? else {
             let mut rest = group.as_slice();
             for (batch, count) in batches.iter().zip(counts) {
@@ -269,13 +309,18 @@ impl State {
             }
             return Ok(());
         };
-        if let (
-            [batch],
-            WriteError::OutOfSequence { zone, .. } | WriteError::TooLarge { zone, .. },
-        ) = (batches.as_slice(), &error)
-        {
-            let (zone, token) = (*zone, batch.token);
-            (self.report)(Report::Refused { zone, token, error });
+        if let [Batch { token, .. }] = *batches {
+            if group.iter().all(|entry| entry.zone == zone) {
+                (self.report)(Report::Refused { zone, token, error });
+                return Ok(());
+            }
+            let mut by_zone: BTreeMap<ZoneId, Vec<Entry>> = BTreeMap::new();
+            for entry in group {
+                by_zone.entry(entry.zone).or_default().push(entry);
+            }
+            for entries in by_zone.into_values() {
+                self.commit(vec![Batch { entries, token }])?;
+            }
             return Ok(());
         }
         let mut rest = group.into_iter();

@@ -7,6 +7,7 @@ use super::tests::{all, entry, snapshot};
 use super::*;
 use crate::disk::DataFolder;
 use crate::disk::scratch::Scratch;
+use crate::nats::tests::server::Server;
 use crate::telemetry::Metrics;
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -96,6 +97,76 @@ fn a_zone_out_of_sequence_harms_no_other() {
     assert!(matches!(report, Report::Refused { zone: ZoneId(1), token: 1, .. }), "{report:?}");
     fixture.expect_durable(3, 0, 3);
     fixture.worker.shutdown().unwrap();
+}
+
+#[test]
+fn of_a_request_each_zone_is_told_for_itself() {
+    let scratch = Scratch::new("by-zone");
+    let folder = DataFolder::open(&scratch.0).unwrap();
+    let file = SqliteJournal::open(&folder, Config::default()).unwrap();
+    for journal in [Journal::Sqlite(file), Journal::Memory(MemoryDisk::default().open())] {
+        check_by_zone(spawn(journal), 9, || {});
+    }
+    if let Some(server) = Server::start("by-zone") {
+        let nats = server.connect();
+        let mut other = JetStreamJournal::open(&nats, 2).unwrap();
+        let journal = JetStreamJournal::open(&nats, 1).unwrap();
+        // Zone 2 looks well to its writer until the server refuses it.
+        let overtake = move || other.append(&[entry(ZoneId(2), 3)]).unwrap();
+        check_by_zone(spawn(Journal::JetStream(journal)), 3, overtake);
+    }
+}
+
+fn check_by_zone(fixture: Fixture, wrong: u64, overtake: impl FnOnce()) {
+    let entries = |ticks: [u64; 3]| {
+        let zones = (1..).map(ZoneId).zip(ticks);
+        zones.map(|(zone, tick)| entry(zone, tick)).collect::<Vec<_>>()
+    };
+    fixture.send(Request::Append { entries: entries([2; 3]), token: 1 });
+    for zone in 1..=3 {
+        fixture.expect_durable(zone, 2, 1);
+    }
+    overtake();
+    fixture.send(Request::Append { entries: entries([3, wrong, 3]), token: 2 });
+    fixture.expect_durable(1, 3, 2);
+    let report = fixture.next();
+    assert!(matches!(report, Report::Refused { zone: ZoneId(2), token: 2, .. }), "{report:?}");
+    fixture.expect_durable(3, 3, 2);
+    fixture.send(append(3, 4..5, 3));
+    fixture.expect_durable(3, 4, 3);
+    let reader = fixture.worker.shutdown().unwrap().reader().unwrap();
+    assert_eq!(all(&reader, ZoneId(1), None).len(), 2);
+}
+
+#[test]
+fn a_zone_is_released_in_its_turn() {
+    let Some(server) = Server::start("turn") else { return };
+    let nats = server.connect();
+    let mut other = JetStreamJournal::open(&nats, 2).unwrap();
+    let fixture = spawn(Journal::JetStream(JetStreamJournal::open(&nats, 1).unwrap()));
+    fixture.send(append(1, 50..51, 1));
+    fixture.expect_durable(1, 50, 1);
+    other.append(&[entry(ZoneId(1), 51)]).unwrap();
+    // To a writer that has just looked, 52 would be the next.
+    fixture.send(append(1, 51..52, 2));
+    fixture.send(append(1, 52..53, 3));
+    fixture.send(Request::Snapshot(snapshot(ZoneId(1), 51, 10)));
+    fixture.send(Request::Release { zone: ZoneId(1) });
+    fixture.send(Request::Snapshot(snapshot(ZoneId(1), 50, 10)));
+    fixture.send(append(1, 52..53, 4));
+    for expected in [2, 3] {
+        let report = fixture.next();
+        assert!(
+            matches!(report, Report::Refused { zone: ZoneId(1), token, .. } if token == expected),
+            "{report:?}"
+        );
+    }
+    fixture.expect_durable(1, 52, 4);
+    fixture.send(Request::Snapshot(snapshot(ZoneId(1), 52, 10)));
+    fixture.send(Request::Release { zone: ZoneId(1) });
+    let journal = fixture.worker.shutdown().unwrap();
+    let saved = journal.reader().unwrap().snapshots(ZoneId(1)).unwrap();
+    assert_eq!(saved.iter().map(|head| head.tick).collect::<Vec<_>>(), [Tick(52)]);
 }
 
 #[test]

@@ -9,12 +9,13 @@ pub mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::{Context, context::ContextBuilder};
+use async_nats::jetstream::{self, Context, ErrorCode, context::ContextBuilder};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -199,9 +200,16 @@ impl fmt::Debug for Nats {
     }
 }
 
+/// The code of the JetStream error that caused another, if one did.
+#[must_use]
+pub fn error_code(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
+    let own = error.downcast_ref::<jetstream::Error>().map(jetstream::Error::error_code);
+    own.or_else(|| error_code(error.source()?))
+}
+
 /// An error and its causes in one line.
 #[must_use]
-pub fn in_words(error: &dyn std::error::Error) -> String {
+pub fn in_words(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

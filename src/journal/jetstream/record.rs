@@ -13,7 +13,7 @@ pub(super) enum Record {
 }
 
 /// Bytes before those of an entry.
-const HEAD_BYTES: usize = 1 + 8 + 8 + 4 + 1 + 8;
+pub(super) const HEAD_BYTES: usize = 1 + 8 + 8 + 4 + 1 + 8;
 const ENTRY: u8 = 1;
 const PRUNED: u8 = 2;
 

@@ -2,8 +2,8 @@
 
 use crate::journal::tests::{all, entry, snapshot};
 use crate::journal::{
-    JetStreamJournal, Journal, Keep, ReadError, Reader, Report, Request, StreamError, Worker,
-    WorkerConfig, WriteError,
+    Entry, JetStreamJournal, Journal, Keep, ReadError, Reader, Report, Request, StreamError,
+    Worker, WorkerConfig, WriteError,
 };
 use crate::model::{Tick, ZoneId};
 use crate::nats::tests::server::{Server, runtime};
@@ -34,6 +34,27 @@ fn of_two_writers_of_a_zone_the_slower_is_refused_for_good() {
     let ticks: Vec<u64> =
         all(&new.reader().unwrap(), Z, None).iter().map(|entry| entry.tick.0).collect();
     assert_eq!(ticks, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_zone_that_comes_back_is_gone_on_with_where_others_left_it() {
+    let Some(server) = Server::start("back") else { return };
+    let nats = server.connect();
+    let (mut first, mut second) = (open(&nats, 1), open(&nats, 2));
+    first.append(&[entry(Z, 50)]).unwrap();
+    second.append(&[entry(Z, 51)]).unwrap();
+    first.append(&[entry(Z, 51)]).unwrap_err();
+    second.release(Z);
+    first.release(Z);
+    // The tick alone tells this one, which was not written the first time.
+    let error = first.append(&[entry(Z, 51)]).unwrap_err();
+    assert!(matches!(error, WriteError::OutOfSequence { expected: Tick(52), .. }), "{error}");
+    first.append(&[entry(Z, 52)]).unwrap();
+    first.append(&[entry(Z, 53)]).unwrap();
+    let error = second.append(&[entry(Z, 52)]).unwrap_err();
+    assert!(matches!(error, WriteError::OutOfSequence { expected: Tick(54), .. }), "{error}");
+    let expected: Vec<_> = (50..=53).map(|tick| entry(Z, tick)).collect();
+    assert_eq!(all(&first.reader().unwrap(), Z, None), expected);
 }
 
 #[test]
@@ -139,10 +160,32 @@ fn a_message_too_large_is_refused_by_name() {
     let Some(server) = Server::start_with("large", "max_payload: 2MB") else { return };
     let mut journal = open(&server.connect(), 1);
     let mut large = entry(Z, 1);
-    large.bytes = vec![1; 2 << 20];
+    // What a message holds beside the entry counts too.
+    for spare in [0, 100, 200] {
+        large.bytes = vec![1; (2 << 20) - spare];
+        let error = journal.append(&[large.clone()]).unwrap_err();
+        assert!(matches!(error, WriteError::TooLarge { zone: Z, tick: Tick(1), .. }), "{error}");
+        assert!(!error.is_temporary());
+    }
+    large.bytes.truncate((2 << 20) - 400);
+    journal.append(&[large]).unwrap();
+}
+
+#[test]
+fn a_message_that_the_stream_does_not_take_is_refused_by_name() {
+    let Some(server) = Server::start("stream-large") else { return };
+    let nats = server.connect();
+    let mut journal = open(&nats, 1);
+    nats.wait(async {
+        let mut stream =
+            nats.jetstream().get_stream(format!("{}-journal", nats.prefix())).await.unwrap();
+        let mut config = stream.info().await.unwrap().config.clone();
+        config.max_message_size = 1_000;
+        nats.jetstream().update_stream(config).await.unwrap();
+    });
+    let large = Entry { bytes: vec![1; 1_000], ..entry(Z, 1) };
     let error = journal.append(&[large]).unwrap_err();
     assert!(matches!(error, WriteError::TooLarge { zone: Z, tick: Tick(1), .. }), "{error}");
-    assert!(!error.is_temporary());
     journal.append(&[entry(Z, 1)]).unwrap();
 }
 
@@ -190,7 +233,7 @@ fn a_server_that_cannot_be_used_is_named_with_the_remedy() {
 }
 
 #[test]
-fn a_damaged_message_is_named() {
+fn a_damaged_message_is_named_and_stops_its_zone_alone() {
     let Some(server) = Server::start("damaged") else { return };
     let nats = server.connect();
     let journal = open(&nats, 1);
@@ -202,4 +245,20 @@ fn a_damaged_message_is_named() {
     let reader: Reader = journal.reader().unwrap();
     let error = reader.entries(Z, None).next().unwrap().unwrap_err();
     assert!(matches!(error, ReadError::BrokenMessage { .. }), "{error}");
+    let (told, reports) = crossbeam_channel::unbounded();
+    let worker =
+        Worker::spawn(journal, WorkerConfig::default(), Default::default(), move |report| {
+            told.send(report).unwrap();
+        })
+        .unwrap();
+    let entries = vec![entry(Z, 1), entry(ZoneId(4), 1)];
+    worker.requests().send(Request::Append { entries, token: 1 }).unwrap();
+    worker.shutdown().unwrap();
+    let reports: Vec<Report> = reports.iter().collect();
+    let [Report::Refused { zone: Z, error, .. }, Report::Durable { zone: ZoneId(4), .. }] =
+        reports.as_slice()
+    else {
+        panic!("{reports:?}");
+    };
+    assert!(error.to_string().contains("message 1 of zone 3 is not whole"), "{error}");
 }

@@ -6,13 +6,22 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use futures_util::future::join_all;
 
-use super::record::Record;
+use super::record::{HEAD_BYTES, Record};
 use super::{JetStreamReader, Log, StreamError, metadata, object};
 use crate::journal::{
     Entry, Keep, ReadError, SNAPSHOT_PART_BYTES, Snapshot, SnapshotHead, WriteError,
 };
 use crate::model::{Tick, ZoneId};
-use crate::nats::{Nats, in_words};
+use crate::nats::{Nats, error_code, in_words};
+
+/// Bytes of a message beside those of an entry: the record's head, then the two headers that
+/// [`JetStreamJournal::publish`] sets, each a name and a value that is no longer than 96 bytes. The
+/// subject does not count.
+const OVERHEAD_BYTES: usize = HEAD_BYTES
+    + "NATS/1.0\r\n\r\n".len()
+    + "Nats-Expected-Last-Subject-Sequence: \r\n".len()
+    + "Nats-Msg-Id: \r\n".len()
+    + 2 * 96;
 
 /// Writes the journal in NATS. Any number of processes may hold one; for each zone the server
 /// accepts the entries of one.
@@ -50,6 +59,11 @@ impl JetStreamJournal {
         JetStreamReader { log: self.log.clone() }
     }
 
+    /// Forgets what is known of a zone: the next call looks anew.
+    pub(in crate::journal) fn release(&mut self, zone: ZoneId) {
+        self.zones.remove(&zone);
+    }
+
     /// All entries of a zone or none of them; where a zone is refused or the server does not
     /// answer, other zones may be written already, which the next try then knows.
     pub(in crate::journal) fn append(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
@@ -65,11 +79,10 @@ impl JetStreamJournal {
         for (&zone, entries) in &by_zone {
             self.know(zone).await?.check(zone, entries)?;
         }
-        let sizes = entries.iter().map(|entry| (entry, entry.bytes.len() + 64));
-        if let Some((entry, bytes)) =
-            sizes.into_iter().find(|&(_, bytes)| bytes > self.log.nats.message_bytes_max())
-        {
-            return Err(WriteError::TooLarge { zone: entry.zone, tick: entry.tick, bytes });
+        let bytes_max = self.log.nats.message_bytes_max().saturating_sub(OVERHEAD_BYTES);
+        if let Some(entry) = entries.iter().find(|entry| entry.bytes.len() > bytes_max) {
+            let Entry { zone, tick, ref bytes, .. } = *entry;
+            return Err(WriteError::TooLarge { zone, tick, bytes: bytes.len() });
         }
         let written = join_all(by_zone.iter().map(|(&zone, entries)| {
             let end = self.zones.get(&zone).copied();
@@ -145,6 +158,10 @@ impl JetStreamJournal {
                     }
                 }
             }
+            Err(error) if is_too_large(&error) => {
+                let bytes = record.encode().len().saturating_sub(HEAD_BYTES);
+                return Err(WriteError::TooLarge { zone, tick, bytes });
+            }
             Err(error) => {
                 let servers = self.log.nats.servers().to_owned();
                 return Err(WriteError::Unavailable { servers, detail: in_words(&error) });
@@ -155,7 +172,7 @@ impl JetStreamJournal {
         Ok(())
     }
 
-    /// Where a zone ends; asked once.
+    /// Where a zone ends; asked once until it is released.
     async fn know(&mut self, zone: ZoneId) -> Result<End, WriteError> {
         if let Some(&end) = self.zones.get(&zone) {
             return Ok(end);
@@ -301,11 +318,15 @@ impl End {
 
 /// Whether the server has refused a message because another one is the newest of its subject.
 fn is_refusal(error: &PublishError) -> bool {
-    let code = std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>())
-        .map(async_nats::jetstream::Error::error_code);
     error.kind() == PublishErrorKind::WrongLastSequence
-        || code == Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT)
+        || error_code(error) == Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT)
+}
+
+/// Whether no server with these settings takes the message, be it the server's own setting or the
+/// stream's.
+fn is_too_large(error: &PublishError) -> bool {
+    error.kind() == PublishErrorKind::MaxPayloadExceeded
+        || error_code(error) == Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
 }
 
 fn from_read(error: ReadError) -> WriteError {
