@@ -77,6 +77,8 @@ pub fn spawn(
                 Request::Locate { connection, character, take_over } => {
                     match parts.locate(character, Some(take_over)) {
                         Ok(located) => Event::Located(connection, character, located),
+                        // The gateway asks again while the zone is silent.
+                        Err(CloseReason::Internal) if parts.roll.is_shared() => continue,
                         Err(reason) => Event::Admission(connection, Err(reason)),
                     }
                 }

@@ -30,12 +30,14 @@ use crate::model::limits::{
     ZONE_SIDE_MIN, ZONE_WIDTH_DEFAULT,
 };
 use crate::model::{InstanceId, ZoneId};
-use crate::nats::{Bus, Nats, Queue, Subscription};
+use crate::nats::{Bus, ConnectionState, Nats, Queue, Subscription};
 use crate::sim;
 use crate::telemetry::{Health, Metrics, Obstacle};
 
 /// What is kept for the store, see [`Queue`].
 pub const EVENTS: &str = "events";
+/// How often is looked which gateways are gone.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long zones may take to go elsewhere when the process stops.
 const DRAIN: Duration = Duration::from_secs(20);
 
@@ -232,16 +234,19 @@ fn spawn_worker(
 /// Tells the zones which gateways are gone.
 fn watch_gateways(nats: &Nats, bus: &Bus, threads: Threads) {
     let gateways = Gateways::listen(bus);
-    let mut state = nats.state();
+    let state = nats.state();
     nats.spawn(async move {
+        // Nothing counts as silence while nothing can be heard, or while this process stands still.
         let mut since = Instant::now();
-        let mut second = tokio::time::interval(Duration::from_secs(1));
+        let mut looked = since;
+        let mut second = tokio::time::interval(LOOK_EVERY);
         loop {
             second.tick().await;
-            if state.has_changed().unwrap_or(false) {
-                state.mark_unchanged();
+            let is_up = *state.borrow() == ConnectionState::Up;
+            if !is_up || looked.elapsed() > LOOK_EVERY * 2 {
                 since = Instant::now();
             }
+            looked = Instant::now();
             for gateway in gateways.take_gone(since) {
                 log::warn!(gateway = gateway.0; "a gateway is gone");
                 threads.gateway_lost(gateway);

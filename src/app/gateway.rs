@@ -172,8 +172,14 @@ impl Thread {
                     self.gateway.handle_gap(now, &zones);
                 }
             }
-            ToGatewayMail::ZoneDown(zone) => self.gateway.handle_zone_down(now, zone),
-            ToGatewayMail::ZoneUp(zone) => self.gateway.handle_zone_up(now, zone),
+            ToGatewayMail::ZoneDown(zone) => {
+                log::debug!(zone = zone.0; "the zone goes elsewhere");
+                self.gateway.handle_zone_down(now, zone);
+            }
+            ToGatewayMail::ZoneUp(zone) => {
+                log::debug!(zone = zone.0; "the zone is up");
+                self.gateway.handle_zone_up(now, zone);
+            }
         }
     }
 

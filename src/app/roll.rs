@@ -40,6 +40,10 @@ impl Roll {
         Self::Local { store, directory, take_overs: Arc::default() }
     }
 
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared { .. })
+    }
+
     /// The character asked for, if it is the account's; the account's newest for 0.
     pub(super) fn choose(
         &self,
