@@ -5,21 +5,41 @@
 //! without a living owner goes to the instance with the most room, which all find alike; where two
 //! do not agree, the store takes one of them.
 //!
-//! No clock but one's own is believed. An instance counts as dead when its record has not changed
-//! for [`DEAD_AFTER`] while the store answered; it has stopped to believe in its leases before,
-//! [`CONFIDENT_FOR`] after the last renewal that it began and that was acknowledged. Once it has
-//! stopped it writes each zone's record anew before it believes again, for another may just be
-//! taking the zone. What keeps two owners from both being heard whatever the clocks do is the
-//! journal's fence.
+//! **What is promised.** No two instances believe in a zone at the same moment, however late,
+//! silent or lossy the store, its answers and its watches are:
+//! - An instance believes for [`CONFIDENT_FOR`] after the last renewal that it began and the store
+//!   took. Once it has stopped it writes each zone's record anew before it believes again.
+//! - It judges another dead only by what the watch tells, never by silence alone: a renewal of its
+//!   own, begun [`LAPSED_AFTER`] after the last sign of the other, has come back through the
+//!   watch. Then every renewal of the other that was written before has been told too, and the
+//!   other has stopped; should it start again, its new record of the zone makes the claim fail.
+//!   What a zone's record tells of its owner is a sign as well, for that watch may be the faster.
+//! - A store whose records may be others than before (the watches were opened anew, and this
+//!   instance's own record is not there as it was) is watched for [`DEAD_AFTER`] before a zone is
+//!   claimed in it, so that beliefs from before have ended. Zones that it has forgotten are put
+//!   back by who ran them.
+//!
+//! **What it rests on.** A watch tells a table in the order of its writes, and may leave out only
+//! what was replaced since. Clocks need not agree, but run equally fast to a tenth. What the store
+//! said to be written stays, but for a wipe or a backup being restored; after a restored backup
+//! that is older than a change of owner, two may believe for up to [`CONFIDENT_FOR`], if the
+//! former owner was cut off at the change. And nothing here covers what was said a moment after it
+//! was asked for (a process that is stopped between the two): that is the journal's fence, which
+//! keeps two owners from both being heard whatever the clocks do.
 
+mod choice;
+mod hand_over;
+mod output;
+mod records;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+pub use hand_over::HandOverError;
+pub use output::{Answer, Output};
+pub use records::{InstanceRecord, Owner, ZoneRecord};
 
 use crate::model::{InstanceId, ZoneId};
 
@@ -27,48 +47,21 @@ use crate::model::{InstanceId, ZoneId};
 pub const RENEW_EVERY: Duration = Duration::from_millis(300);
 /// How long after a renewal was begun an instance still speaks for its zones.
 pub const CONFIDENT_FOR: Duration = Duration::from_secs(1);
+/// How long after the last sign of it an instance has stopped to speak by any clock.
+pub const LAPSED_AFTER: Duration = Duration::from_millis(1_100);
 /// How long a record may stay the same before its instance counts as dead.
 pub const DEAD_AFTER: Duration = Duration::from_millis(1_500);
 /// How long a zone is free before it is claimed, so that all know the same by then.
 pub const SETTLE: Duration = Duration::from_millis(100);
 /// How long each instance leaves a free zone to the one that has more room.
 pub const TURN: Duration = Duration::from_millis(300);
+/// How long a renewal may stay away from the watch before the watches are opened anew.
+pub const REOPEN_AFTER: Duration = Duration::from_secs(10);
 
-const _: () = assert!(CONFIDENT_FOR.as_millis() < DEAD_AFTER.as_millis());
+const _: () = assert!(CONFIDENT_FOR.as_millis() * 11 <= LAPSED_AFTER.as_millis() * 10);
+// The renewal that proves a death is mostly back by the time of the judgement.
+const _: () = assert!(LAPSED_AFTER.as_millis() + RENEW_EVERY.as_millis() < DEAD_AFTER.as_millis());
 const _: () = assert!(2 * RENEW_EVERY.as_millis() < CONFIDENT_FOR.as_millis());
-
-/// What an instance says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstanceRecord {
-    /// A random number that tells this process from another of the same name.
-    pub boot: u64,
-    /// Counts the renewals, so that each changes the record.
-    pub beat: u64,
-    /// Zones that it takes at most.
-    pub capacity: u32,
-    /// The version of its simulation.
-    pub version: u32,
-    /// It takes no more zones.
-    pub is_draining: bool,
-}
-
-/// Who runs a zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ZoneRecord {
-    /// Nobody yet, where a zone was asked for or given back.
-    pub owner: Option<Owner>,
-    /// Rises with every owner.
-    pub epoch: u64,
-    /// The version of the simulation that wrote the zone's journal: no other may go on with it.
-    pub version: u32,
-}
-
-/// A process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    pub instance: InstanceId,
-    pub boot: u64,
-}
 
 /// Who this instance is.
 #[derive(Clone, Copy, Debug)]
@@ -78,33 +71,6 @@ pub struct Config {
     pub version: u32,
 }
 
-/// What has to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Replace this instance's record if it has this revision, 0 for none; the answer goes to
-    /// [`Leases::handle_renewed`].
-    Renew { record: InstanceRecord, expected: u64 },
-    /// Replace a zone's record likewise; the answer goes to [`Leases::handle_claimed`].
-    Claim { zone: ZoneId, record: ZoneRecord, expected: u64 },
-    /// The zone is this instance's: bring it up. `epoch` goes into what it says.
-    Gained { zone: ZoneId, epoch: u64 },
-    /// Somebody else runs the zone: drop it and say nothing more of it.
-    Lost { zone: ZoneId },
-    /// Another process has this instance's name: stop.
-    NameTaken,
-}
-
-/// How the store answered a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Written, with this revision.
-    Written(u64),
-    /// The record has another revision, of which the watch tells.
-    Refused,
-    /// Nobody knows whether it was written; what is there now was looked up and told.
-    Unknown,
-}
-
 /// The leases of one instance.
 #[derive(Debug)]
 pub struct Leases {
@@ -112,15 +78,29 @@ pub struct Leases {
     instances: BTreeMap<InstanceId, Instance>,
     zones: BTreeMap<ZoneId, Zone>,
     mine: BTreeMap<ZoneId, Lease>,
+    /// The highest epoch that was ever told of each zone: a store that is wiped begins anew, but
+    /// those who listen to a zone do not.
+    epochs: BTreeMap<ZoneId, u64>,
+    /// The writes of zones under way.
+    writing: BTreeMap<ZoneId, Write>,
     beat: u64,
     is_draining: bool,
     is_connected: bool,
-    /// When the renewal was begun that is under way.
-    renewing_since: Option<Duration>,
-    /// The revision that this process gave its record.
+    /// When the watches were last opened.
+    connected: Duration,
+    /// From when on the store's records may be acted on.
+    settled_from: Duration,
+    /// The renewal under way.
+    renewing: Option<Write>,
+    /// The newest renewal of this process that the store has shown.
     registered: Option<u64>,
     next_renewal: Duration,
-    /// Begins with the renewal that ended the last doubt.
+    /// The first beat that the watch has not told, and when it was begun.
+    untold: Option<(u64, Duration)>,
+    /// When the newest renewal was begun that the watch has told: what others wrote before it,
+    /// the watch has told too.
+    told_up_to: Option<Duration>,
+    /// Begins with the answer that ended the last doubt.
     confident_since: Duration,
     confident_until: Duration,
     outputs: VecDeque<Output>,
@@ -130,7 +110,7 @@ pub struct Leases {
 struct Instance {
     record: InstanceRecord,
     revision: u64,
-    /// When the record was seen to change, or the store to answer again.
+    /// When the record was seen to change, or this instance to be heard by the store again.
     changed: Duration,
 }
 
@@ -138,10 +118,10 @@ struct Instance {
 struct Zone {
     record: ZoneRecord,
     revision: u64,
+    /// When it was first looked at.
+    seen: Option<Duration>,
     /// Since when it has no living owner.
     free_since: Option<Duration>,
-    /// When the write was begun that is under way.
-    writing_since: Option<Duration>,
 }
 
 /// A zone of this instance.
@@ -152,6 +132,14 @@ struct Lease {
     confirmed: Option<Duration>,
 }
 
+#[derive(Debug)]
+struct Write {
+    /// Nothing where the watches were opened since: the store that answers may be gone.
+    begun: Option<Duration>,
+    /// Whose the zone is then.
+    owner: Option<Owner>,
+}
+
 impl Leases {
     #[must_use]
     pub fn new(config: Config) -> Self {
@@ -160,12 +148,18 @@ impl Leases {
             instances: BTreeMap::new(),
             zones: BTreeMap::new(),
             mine: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            writing: BTreeMap::new(),
             beat: 0,
             is_draining: false,
             is_connected: false,
-            renewing_since: None,
+            connected: Duration::ZERO,
+            settled_from: Duration::ZERO,
+            renewing: None,
             registered: None,
             next_renewal: Duration::ZERO,
+            untold: None,
+            told_up_to: None,
             confident_since: Duration::ZERO,
             confident_until: Duration::ZERO,
             outputs: VecDeque::new(),
@@ -204,23 +198,30 @@ impl Leases {
         self.outputs.pop_front()
     }
 
-    /// The store answers, or answers again; all its records are told next.
+    /// The store answers, or answers again, and both watches were opened anew: all records are told
+    /// next, and nothing more by the watches from before.
+    ///
+    /// It may be another store, with lower revisions, so nothing that was told is kept.
     pub fn handle_connected(&mut self, now: Duration) {
         self.is_connected = true;
-        // Nobody could renew while it did not.
-        for instance in self.instances.values_mut() {
-            instance.changed = now;
+        self.connected = now;
+        self.settled_from = now + DEAD_AFTER;
+        self.instances.clear();
+        self.zones.clear();
+        for write in self.writing.values_mut().chain(&mut self.renewing) {
+            write.begun = None;
         }
-        for zone in self.zones.values_mut() {
-            zone.free_since = None;
-        }
+        self.untold = None;
+        self.told_up_to = None;
+        // The watch tells this instance's record before, unless there is none.
+        self.next_renewal = now + RENEW_EVERY;
     }
 
     pub fn handle_disconnected(&mut self) {
         self.is_connected = false;
     }
 
-    /// A record of the table of instances is this.
+    /// The watch tells that a record of the table of instances is this.
     pub fn handle_instance(
         &mut self,
         now: Duration,
@@ -228,29 +229,66 @@ impl Leases {
         revision: u64,
         record: InstanceRecord,
     ) {
-        if self.instances.get(&id).is_some_and(|known| known.revision >= revision) {
+        if (id, record.boot) == (self.config.me.instance, self.config.me.boot)
+            && let Some((_, begun)) = self.untold.take_if(|(beat, _)| record.beat >= *beat)
+        {
+            self.told_up_to = Some(begun);
+        }
+        self.take_instance(now, id, revision, record);
+    }
+
+    /// This instance's own record was looked up, after a renewal without an answer; which proves
+    /// nothing of the watch.
+    pub fn handle_looked_up(&mut self, now: Duration, revision: u64, record: InstanceRecord) {
+        // Another's is left to the watch, for this may be a store that is only just connected to.
+        if record.boot == self.config.me.boot {
+            self.take_instance(now, self.config.me.instance, revision, record);
+        }
+    }
+
+    fn take_instance(
+        &mut self,
+        now: Duration,
+        id: InstanceId,
+        revision: u64,
+        record: InstanceRecord,
+    ) {
+        let known = self.instances.get(&id).map(|known| known.revision);
+        if known >= Some(revision) {
             return;
         }
         self.instances.insert(id, Instance { record, revision, changed: now });
         if id != self.config.me.instance {
             return;
         }
-        if record.boot == self.config.me.boot {
-            self.registered = Some(revision);
-        } else if self.registered.is_some() {
+        if record.boot != self.config.me.boot {
             self.confident_until = Duration::ZERO;
-            self.outputs.push_back(Output::NameTaken);
+            // What is told first may be a predecessor's, out of a backup; a twin renews it.
+            if known.is_some() && self.registered.take().is_some() {
+                self.outputs.push_back(Output::NameTaken);
+            }
+            return;
+        }
+        let before = self.registered.replace(record.beat);
+        if known.is_none() {
+            self.next_renewal = now;
+            // In a store that was restored it is an older one, whatever the revision.
+            if before.is_some_and(|before| record.beat >= before) {
+                self.settled_from = now;
+            } else {
+                self.confident_until = Duration::ZERO;
+            }
         }
     }
 
     /// A record of the table of zones is this.
     pub fn handle_zone(&mut self, zone: ZoneId, revision: u64, record: ZoneRecord) {
-        let known = self.zones.get(&zone);
-        if known.is_some_and(|known| known.revision >= revision) {
+        if self.zones.get(&zone).is_some_and(|known| known.revision >= revision) {
             return;
         }
-        let writing_since = known.and_then(|known| known.writing_since);
-        self.zones.insert(zone, Zone { record, revision, free_since: None, writing_since });
+        self.zones.insert(zone, Zone { record, revision, seen: None, free_since: None });
+        let epoch = self.epochs.entry(zone).or_default();
+        *epoch = record.epoch.max(*epoch);
         if record.owner == Some(self.config.me) {
             self.gain(zone, record.epoch);
         } else if self.mine.remove(&zone).is_some() {
@@ -265,31 +303,49 @@ impl Leases {
         }
     }
 
+    fn next_epoch(&self, zone: ZoneId) -> u64 {
+        self.epochs.get(&zone).map_or(1, |epoch| epoch + 1)
+    }
+
     /// The answer to [`Output::Renew`].
     pub fn handle_renewed(&mut self, answer: Answer, now: Duration) {
-        let Some(begun) = self.renewing_since.take() else { return };
+        let Some(begun) = self.renewing.take().and_then(|write| write.begun) else { return };
         if let Answer::Written(revision) = answer {
-            self.handle_instance(now, self.config.me.instance, revision, self.record());
+            self.take_instance(now, self.config.me.instance, revision, self.record());
         }
         let current = self.instances.get(&self.config.me.instance).map(|known| known.record);
         // Without an answer, what was looked up shows whether it was written.
         let is_written =
             current.is_some_and(|it| (it.boot, it.beat) == (self.config.me.boot, self.beat));
-        if is_written {
+        let until = begun + CONFIDENT_FOR;
+        if is_written && until > now {
             if !self.is_confident(now) {
-                self.confident_since = begun;
+                self.begin_confidence(now);
             }
-            self.confident_until = self.confident_until.max(begun + CONFIDENT_FOR);
+            self.confident_until = self.confident_until.max(until);
+        }
+    }
+
+    /// Others may have been kept from renewing by what kept this instance.
+    fn begin_confidence(&mut self, now: Duration) {
+        self.confident_since = now;
+        for instance in self.instances.values_mut() {
+            instance.changed = now;
+        }
+        for zone in self.zones.values_mut() {
+            zone.free_since = None;
         }
     }
 
     /// The answer to [`Output::Claim`] of this record.
     pub fn handle_claimed(&mut self, zone: ZoneId, record: ZoneRecord, answer: Answer) {
+        let Some(Write { begun, .. }) = self.writing.remove(&zone) else { return };
+        // What became of a write to a store that may be gone, the watch tells.
+        let answer = if begun.is_some() { answer } else { Answer::Unknown };
         if let Answer::Written(revision) = answer {
             self.handle_zone(zone, revision, record);
         }
-        let Some(row) = self.zones.get_mut(&zone) else { return };
-        let begun = row.writing_since.take();
+        let Some(row) = self.zones.get(&zone) else { return };
         let current = row.record;
         if current.owner != Some(self.config.me) {
             return;
@@ -311,23 +367,9 @@ impl Leases {
     /// Takes no more zones from now on; those that it has are for the caller to hand over.
     pub fn drain(&mut self) {
         self.is_draining = true;
-        self.next_renewal = Duration::ZERO;
-    }
-
-    /// Gives a zone to another instance, or back for anybody to take. From now on the caller says
-    /// nothing more of it, unless it gains it again, because the store did not take this.
-    pub fn hand_over(&mut self, now: Duration, zone: ZoneId, to: Option<InstanceId>) {
-        let to = to.and_then(|id| {
-            let boot = self.instances.get(&id)?.record.boot;
-            Some(Owner { instance: id, boot })
-        });
-        if self.mine.remove(&zone).is_none() {
-            return;
+        if self.instances.contains_key(&self.config.me.instance) {
+            self.next_renewal = Duration::ZERO;
         }
-        let Some(row) = self.zones.get_mut(&zone) else { return };
-        let record = ZoneRecord { owner: to, epoch: row.record.epoch + 1, ..row.record };
-        row.writing_since = Some(now);
-        self.outputs.push_back(Output::Claim { zone, record, expected: row.revision });
     }
 
     /// Time has passed; to be called at least every tenth of a second.
@@ -337,7 +379,10 @@ impl Leases {
         }
         self.renew(now);
         self.note_free(now);
-        if self.registered.is_some() && self.is_confident(now) {
+        if self.untold.take_if(|(_, begun)| now >= *begun + REOPEN_AFTER).is_some() {
+            self.outputs.push_back(Output::Reopen);
+        }
+        if self.registered.is_some() && self.is_confident(now) && now >= self.settled_from {
             self.confirm(now);
             self.claim(now);
         }
@@ -345,14 +390,27 @@ impl Leases {
 
     /// Writes the records of zones that this instance is not sure of.
     fn confirm(&mut self, now: Duration) {
-        for (&zone, lease) in &self.mine {
-            let Some(row) = self.zones.get_mut(&zone) else { continue };
-            if lease.confirmed < Some(self.confident_since) && row.writing_since.is_none() {
-                row.writing_since = Some(now);
-                let (record, expected) = (row.record, row.revision);
-                self.outputs.push_back(Output::Claim { zone, record, expected });
+        let is_unsure = |lease: &Lease| lease.confirmed < Some(self.confident_since);
+        let unsure = self
+            .mine
+            .iter()
+            .filter(|(zone, lease)| is_unsure(lease) && !self.writing.contains_key(zone));
+        for zone in unsure.map(|(&zone, _)| zone).collect::<Vec<_>>() {
+            if let Some(row) = self.zones.get(&zone) {
+                self.write(now, zone, row.record);
+            } else if now >= self.connected + DEAD_AFTER {
+                // A store that is wiped has forgotten it.
+                let Config { me, version, .. } = self.config;
+                let epoch = self.next_epoch(zone);
+                self.write(now, zone, ZoneRecord { owner: Some(me), epoch, version });
             }
         }
+    }
+
+    fn write(&mut self, now: Duration, zone: ZoneId, record: ZoneRecord) {
+        let expected = self.zones.get(&zone).map_or(0, |row| row.revision);
+        self.writing.insert(zone, Write { begun: Some(now), owner: record.owner });
+        self.outputs.push_back(Output::Claim { zone, record, expected });
     }
 
     fn record(&self) -> InstanceRecord {
@@ -362,38 +420,35 @@ impl Leases {
     }
 
     fn renew(&mut self, now: Duration) {
-        if self.renewing_since.is_some() || now < self.next_renewal {
+        if self.renewing.is_some() || now < self.next_renewal {
             return;
         }
         let expected = match self.instances.get(&self.config.me.instance) {
             // Whoever had the name before, or has it still, is waited for.
-            Some(other) if other.record.boot != self.config.me.boot && !other.is_dead(now) => {
+            Some(other) if other.record.boot != self.config.me.boot && !other.is_silent(now) => {
                 return;
             }
             Some(known) => known.revision,
-            None => 0,
+            None => {
+                // The store may have forgotten this process, so it is nobody there.
+                self.registered = None;
+                self.confident_until = Duration::ZERO;
+                0
+            }
         };
         self.beat += 1;
         self.next_renewal = now + RENEW_EVERY;
-        self.renewing_since = Some(now);
+        self.renewing = Some(Write { begun: Some(now), owner: None });
+        self.untold.get_or_insert((self.beat, now));
         self.outputs.push_back(Output::Renew { record: self.record(), expected });
     }
 
-    fn is_living(&self, owner: Owner, now: Duration) -> bool {
-        if owner.instance == self.config.me.instance {
-            return owner == self.config.me;
-        }
-        let known = self.instances.get(&owner.instance);
-        known.is_some_and(|known| known.record.boot == owner.boot && !known.is_dead(now))
-    }
-
     fn note_free(&mut self, now: Duration) {
-        let free: Vec<ZoneId> = self
-            .zones
-            .iter()
-            .filter(|(_, row)| !row.record.owner.is_some_and(|owner| self.is_living(owner, now)))
-            .map(|(&zone, _)| zone)
-            .collect();
+        for row in self.zones.values_mut() {
+            row.seen.get_or_insert(now);
+        }
+        let is_free = |(&zone, row): (&ZoneId, &Zone)| (!self.is_run(row, now)).then_some(zone);
+        let free: Vec<ZoneId> = self.zones.iter().filter_map(is_free).collect();
         for (zone, row) in &mut self.zones {
             if free.binary_search(zone).is_err() {
                 row.free_since = None;
@@ -403,73 +458,32 @@ impl Leases {
         }
     }
 
-    /// Goes through the free zones in their order, gives each in thought to the instance with the
-    /// most room, and claims those whose turn for this instance has come.
-    fn claim(&mut self, now: Duration) {
-        let mut loads: BTreeMap<InstanceId, u32> = self
-            .instances
-            .iter()
-            .filter(|(_, instance)| !instance.is_dead(now) && !instance.record.is_draining)
-            .map(|(&id, _)| (id, 0))
-            .collect();
-        let me = self.config.me.instance;
-        if self.is_draining || !loads.contains_key(&me) {
-            return;
+    /// Whether a zone has an owner that may be living.
+    fn is_run(&self, row: &Zone, now: Duration) -> bool {
+        let Some(owner) = row.record.owner else { return false };
+        if owner.instance == self.config.me.instance {
+            return owner == self.config.me;
         }
-        for owner in self.zones.values().filter_map(|row| row.record.owner) {
-            if let Some(load) = loads.get_mut(&owner.instance) {
-                *load += u32::from(self.instances[&owner.instance].record.boot == owner.boot);
-            }
-        }
-        for (&zone, row) in &mut self.zones {
-            let Some(since) = row.free_since else { continue };
-            let mut able: Vec<(InstanceId, InstanceRecord, u32)> = loads
-                .iter()
-                .map(|(&id, &load)| (id, self.instances[&id].record, load))
-                .filter(|(_, it, load)| *load < it.capacity && row.record.can_go_to(it.version))
-                .collect();
-            able.sort_unstable_by_key(|&(id, record, load)| {
-                let share = u64::from(load) * 1_000_000 / u64::from(record.capacity);
-                (share, Reverse(rendezvous(zone, id)))
-            });
-            let Some(&(first, ..)) = able.first() else { continue };
-            *loads.entry(first).or_default() += 1;
-            let turn = able.iter().position(|&(id, ..)| id == me);
-            let Some(turn) = turn.and_then(|turn| u32::try_from(turn).ok()) else { continue };
-            if row.writing_since.is_some() || now < since + SETTLE + TURN * turn {
-                continue;
-            }
-            row.writing_since = Some(now);
-            let record = ZoneRecord {
-                owner: Some(self.config.me),
-                epoch: row.record.epoch + 1,
-                version: self.config.version,
-            };
-            self.outputs.push_back(Output::Claim { zone, record, expected: row.revision });
-        }
+        let seen = row.seen.unwrap_or(now);
+        let known = self.instances.get(&owner.instance);
+        // An owner that is not told of has been replaced, or is newer than what the watch has told.
+        let known = known.filter(|known| known.record.boot == owner.boot);
+        let sign = known.map_or(seen, |known| known.changed.max(seen));
+        !self.has_died(sign, now)
+    }
+
+    fn is_dead(&self, instance: &Instance, now: Duration) -> bool {
+        self.has_died(instance.changed, now)
+    }
+
+    /// Whether a process that gave its last sign then has stopped.
+    fn has_died(&self, sign: Duration, now: Duration) -> bool {
+        now >= sign + DEAD_AFTER && self.told_up_to >= Some(sign + LAPSED_AFTER)
     }
 }
 
 impl Instance {
-    fn is_dead(&self, now: Duration) -> bool {
+    fn is_silent(&self, now: Duration) -> bool {
         now >= self.changed + DEAD_AFTER
     }
-}
-
-impl ZoneRecord {
-    /// A zone that somebody asks for and nobody has run yet.
-    pub const WANTED: Self = Self { owner: None, epoch: 0, version: 0 };
-
-    fn can_go_to(&self, version: u32) -> bool {
-        self.version == 0 || self.version == version
-    }
-}
-
-/// A number that spreads zones over instances of the same load, the same for everybody.
-fn rendezvous(zone: ZoneId, instance: InstanceId) -> u64 {
-    let mut z = u64::from(zone.0) << 32 | u64::from(instance.0);
-    // The finaliser of MurmurHash3, which is public.
-    z = (z ^ z >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    z = (z ^ z >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    z ^ z >> 33
 }
