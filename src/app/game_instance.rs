@@ -176,6 +176,7 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
     let (keeper, _) = leases::spawn(nats, config, clock.clone(), move |event| match event {
         Event::Gained(zone) => told.send(zone, Message::Gained(zone)),
         Event::Lost(zone) => told.send(zone, Message::Lost(zone)),
+        Event::Leave(zone, to) => told.send(zone, Message::HandOver { zone, to }),
         Event::NameTaken => failure.tell(format!(
             "another process is instance {} as well: give one of them another number",
             me.instance
@@ -206,7 +207,7 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
         simulation.push(spawned.context("starting a simulation thread")?);
     }
     watch_gateways(nats, &bus, threads.clone());
-    let orders = take_orders(&bus, me.instance, keeper.clone(), threads.clone());
+    let orders = take_orders(&bus, me.instance, keeper.clone());
     Ok(Running { keeper, threads, simulation, worker, _orders: orders })
 }
 
@@ -256,19 +257,15 @@ fn watch_gateways(nats: &Nats, bus: &Bus, threads: Threads) {
 }
 
 /// Does what admins ask of this instance.
-fn take_orders(bus: &Bus, instance: InstanceId, keeper: Keeper, threads: Threads) -> Subscription {
+fn take_orders(bus: &Bus, instance: InstanceId, keeper: Keeper) -> Subscription {
     let subject = mail::instance(instance);
     bus.serve(&subject, &subject.clone(), move |question| {
         let answer: InstanceAnswer = match mail::decode(&question) {
-            Some(InstanceOrder::Move { zone, to }) if keeper.tenure().zones().contains(&zone) => {
-                threads.send(zone, Message::HandOver { zone, to: Some(to) });
-                Ok(())
-            }
-            Some(InstanceOrder::Move { zone, .. }) => {
-                Err(format!("zone {zone} is not run by instance {instance}"))
+            Some(InstanceOrder::Move { zone, to }) => {
+                keeper.begin_move(zone, to).map_err(|error| error.to_string())
             }
             Some(InstanceOrder::Drain) => {
-                drain(&keeper, &threads);
+                keeper.drain();
                 Ok(())
             }
             None => Err("this instance is of another version".to_owned()),
@@ -277,18 +274,10 @@ fn take_orders(bus: &Bus, instance: InstanceId, keeper: Keeper, threads: Threads
     })
 }
 
-/// Hands all zones to others.
-fn drain(keeper: &Keeper, threads: &Threads) {
-    keeper.drain();
-    for zone in keeper.tenure().zones() {
-        threads.send(zone, Message::HandOver { zone, to: None });
-    }
-}
-
 impl Running {
     /// Hands the zones over, lets the journal catch up, stops the threads.
     fn stop(self) -> anyhow::Result<()> {
-        drain(&self.keeper, &self.threads);
+        self.keeper.drain();
         self.keeper.tenure().wait_until_empty(DRAIN);
         self.threads.stop();
         let mut problems = Vec::new();

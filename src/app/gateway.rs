@@ -259,6 +259,7 @@ impl Thread {
                     self.ask(connection, Request::End { connection, character, session });
                 }
                 Output::Locate { connection, character, take_over } => {
+                    log::debug!(character = character.0; "where is it?");
                     let request = Request::Locate { connection, character, take_over };
                     self.ask(connection, request);
                 }

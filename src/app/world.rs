@@ -60,7 +60,7 @@ impl World {
     pub fn shared(nats: &Nats, wanted: Option<Wanted>) -> anyhow::Result<Self> {
         let table = Table::open(nats, TABLE)?;
         let (tell, told) = crossbeam_channel::unbounded();
-        let watch = table.watch(move |_| {
+        let watch = table.watch(move |_watched| {
             // An error: it was found already.
             let _ = tell.send(());
         });

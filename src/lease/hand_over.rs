@@ -49,6 +49,23 @@ impl Leases {
         Ok(())
     }
 
+    /// Whether [`Leases::hand_over`] would do it now.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_hand_over(
+        &self,
+        now: Duration,
+        zone: ZoneId,
+        to: InstanceId,
+    ) -> Result<(), HandOverError> {
+        if !self.mine.contains_key(&zone) {
+            return Err(HandOverError::NotHere { zone });
+        }
+        let row = self.zones.get(&zone).ok_or(HandOverError::Unsettled { zone })?;
+        self.target(to, &row.record, now).map(drop)
+    }
+
     /// The process that has this name, if a zone can be given to it.
     pub(super) fn target(
         &self,

@@ -44,6 +44,14 @@ pub enum Replaced {
     Unknown(Option<Row>),
 }
 
+/// What a watch tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    Row(Row),
+    /// It tells no more: open it anew, and all is told again.
+    Ended,
+}
+
 /// A table; clones share it.
 #[derive(Clone)]
 pub struct Table {
@@ -120,24 +128,23 @@ impl Table {
         }
     }
 
-    /// Tells each record, then each that is replaced, until the task is aborted. A record that is
-    /// replaced quickly may be left out; the newest never is.
-    pub fn watch(&self, tell: impl Fn(Row) + Send + 'static) -> JoinHandle<()> {
+    /// Tells each record, then each that is replaced, in the order of the writes, until it cannot
+    /// be told what follows: then it ends. A record that is replaced quickly may be left out; the
+    /// newest never is. Aborting the task ends it without a word.
+    pub fn watch(&self, tell: impl Fn(Watched) + Send + 'static) -> JoinHandle<()> {
         let store = self.store.clone();
         self.nats.0.runtime.spawn(async move {
-            loop {
-                match store.watch_with_history(">").await {
-                    Ok(mut watch) => {
-                        while let Some(Ok(entry)) = watch.next().await {
-                            if let Some(row) = row(entry) {
-                                tell(row);
-                            }
+            match store.watch_with_history(">").await {
+                Ok(mut watch) => {
+                    while let Some(Ok(entry)) = watch.next().await {
+                        if let Some(row) = row(entry) {
+                            tell(Watched::Row(row));
                         }
                     }
-                    Err(error) => log::debug!("{} is not watched: {error}", store.name),
                 }
-                tokio::time::sleep(RETRY_AFTER).await;
+                Err(error) => log::debug!("{} is not watched: {}", store.name, in_words(&error)),
             }
+            tell(Watched::Ended);
         })
     }
 }

@@ -10,13 +10,15 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use serde::de::DeserializeOwned;
 
 use crate::app::clock::Clock;
-use crate::lease::{self, Answer, InstanceRecord, Leases, Output, ZoneRecord};
+use crate::lease::{self, Answer, HandOverError, InstanceRecord, Leases, Output, ZoneRecord};
 use crate::model::{InstanceId, ZoneId};
-use crate::nats::table::{Replaced, Row, Table, TableError};
+use crate::nats::table::{Replaced, Row, Table, TableError, Watched};
 use crate::nats::{ConnectionState, Nats};
 
 /// How often the leases are told what time it is.
 const STEP: Duration = Duration::from_millis(50);
+/// The wait before a watch is opened anew that has ended.
+const REOPEN_AFTER: Duration = Duration::from_millis(100);
 
 /// The tables' names.
 pub const INSTANCES: &str = "instances";
@@ -27,6 +29,8 @@ pub const ZONES: &str = "zones";
 pub enum Event {
     Gained(ZoneId),
     Lost(ZoneId),
+    /// Stop the zone, then [`Keeper::hand_over`] it.
+    Leave(ZoneId, Option<InstanceId>),
     /// Another process has this instance's name.
     NameTaken,
 }
@@ -77,10 +81,12 @@ impl Tenure {
 #[derive(Debug)]
 enum Message {
     Connection(ConnectionState),
-    Instance(Row),
-    Zone(Row),
+    /// What a watch of this opening tells.
+    Instance(u64, Watched),
+    Zone(u64, Watched),
     Renewed(Replaced),
     Claimed(ZoneId, ZoneRecord, Replaced),
+    Move(ZoneId, InstanceId, Sender<Result<(), HandOverError>>),
     HandOver(ZoneId, Option<InstanceId>),
     Drain,
 }
@@ -98,12 +104,20 @@ impl Keeper {
         &self.tenure
     }
 
-    /// Gives a zone to another instance, or back for anybody to take.
+    /// Begins to move a zone to another instance, if it can go there.
+    pub fn begin_move(&self, zone: ZoneId, to: InstanceId) -> Result<(), HandOverError> {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        self.tell(Message::Move(zone, to, answer));
+        answered.recv().unwrap_or(Err(HandOverError::NotHere { zone }))
+    }
+
+    /// Gives a zone that has stopped to another instance; if it cannot go there, or no instance is
+    /// named, to the one with the most room.
     pub fn hand_over(&self, zone: ZoneId, to: Option<InstanceId>) {
         self.tell(Message::HandOver(zone, to));
     }
 
-    /// Takes no more zones from now on.
+    /// Takes no more zones from now on, and gives those that it has to others.
     pub fn drain(&self) {
         self.tell(Message::Drain);
     }
@@ -142,7 +156,10 @@ pub fn spawn(
         leases: Leases::new(config),
         instances,
         zones,
+        is_up: false,
         watches: Vec::new(),
+        opening: 0,
+        reopen_at: None,
         clock,
         messages,
         inbox,
@@ -159,7 +176,12 @@ struct Thread {
     leases: Leases,
     instances: Table,
     zones: Table,
+    is_up: bool,
     watches: Vec<tokio::task::JoinHandle<()>>,
+    /// Counts how often the watches were opened: what older ones tell is not heard.
+    opening: u64,
+    /// When the watches are to be opened anew.
+    reopen_at: Option<Duration>,
     clock: Arc<Clock>,
     messages: Sender<Message>,
     inbox: Receiver<Message>,
@@ -181,6 +203,9 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = self.clock.elapsed();
+            if self.is_up && self.reopen_at.take_if(|at| *at <= now).is_some() {
+                self.watch(now);
+            }
             self.leases.handle_timeout(now);
             let zones = self.leases.zones(now).map(|(zone, _)| zone).collect();
             self.tenure.set(zones, self.leases.confident_until());
@@ -192,15 +217,29 @@ impl Thread {
         let now = self.clock.elapsed();
         match message {
             Message::Connection(ConnectionState::Up) => {
-                self.leases.handle_connected(now);
-                self.watch();
+                self.is_up = true;
+                self.watch(now);
             }
-            Message::Connection(ConnectionState::Lost) => self.leases.handle_disconnected(),
-            Message::Instance(row) => self.handle_instance(now, &row),
-            Message::Zone(row) => self.handle_zone(&row),
+            Message::Connection(ConnectionState::Lost) => {
+                self.is_up = false;
+                self.leases.handle_disconnected();
+            }
+            Message::Instance(opening, _) | Message::Zone(opening, _)
+                if opening != self.opening => {}
+            Message::Instance(_, Watched::Row(row)) => {
+                if let Some((id, record)) = read(&row) {
+                    self.leases.handle_instance(now, InstanceId(id), row.revision, record);
+                }
+            }
+            Message::Zone(_, Watched::Row(row)) => self.handle_zone(&row),
+            Message::Instance(_, Watched::Ended) | Message::Zone(_, Watched::Ended) => {
+                self.reopen_at.get_or_insert(now + REOPEN_AFTER);
+            }
             Message::Renewed(replaced) => {
-                if let Replaced::Unknown(Some(row)) = &replaced {
-                    self.handle_instance(now, row);
+                if let Replaced::Unknown(Some(row)) = &replaced
+                    && let Some((_, record)) = read(row)
+                {
+                    self.leases.handle_looked_up(now, row.revision, record);
                 }
                 self.leases.handle_renewed(answer(&replaced), now);
             }
@@ -210,36 +249,82 @@ impl Thread {
                 }
                 self.leases.handle_claimed(zone, record, answer(&replaced));
             }
-            Message::HandOver(zone, to) => self.leases.hand_over(now, zone, to),
-            Message::Drain => self.leases.drain(),
+            Message::Move(zone, to, told) => {
+                let answer = self.leases.check_hand_over(now, zone, to);
+                if answer.is_ok() {
+                    (self.event)(Event::Leave(zone, Some(to)));
+                }
+                // Whoever asked may be gone.
+                let _ = told.send(answer);
+            }
+            Message::HandOver(zone, to) => self.hand_over(now, zone, to),
+            Message::Drain => {
+                self.leases.drain();
+                let zones: Vec<_> = self.leases.zones(now).collect();
+                for (zone, _) in zones {
+                    (self.event)(Event::Leave(zone, None));
+                }
+            }
         }
     }
 
+    /// Gives a zone that has stopped away; where that fails it goes on here.
+    fn hand_over(&mut self, now: Duration, zone: ZoneId, to: Option<InstanceId>) {
+        let to = to.filter(|&to| self.leases.check_hand_over(now, zone, to).is_ok());
+        let to = to.or_else(|| self.leases.best_target(zone, now));
+        match self.leases.hand_over(now, zone, to) {
+            Ok(()) => log::info!(zone = zone.0; "zone handed over"),
+            Err(HandOverError::Unsettled { .. }) => self.tell_again(zone, to),
+            Err(HandOverError::NotHere { .. }) => {}
+            Err(error) => {
+                log::warn!(zone = zone.0; "{error}");
+                (self.event)(Event::Gained(zone));
+            }
+        }
+    }
+
+    /// Asks again once the record of the zone is settled.
+    fn tell_again(&self, zone: ZoneId, to: Option<InstanceId>) {
+        let messages = self.messages.clone();
+        self.nats.spawn(async move {
+            tokio::time::sleep(STEP).await;
+            let _ = messages.send(Message::HandOver(zone, to));
+        });
+    }
+
     /// Watches both tables from their present state on.
-    fn watch(&mut self) {
+    fn watch(&mut self, now: Duration) {
         for watch in self.watches.drain(..) {
             watch.abort();
         }
-        let messages = self.messages.clone();
-        let instances = self.instances.watch(move |row| {
+        self.reopen_at = None;
+        self.opening += 1;
+        self.leases.handle_connected(now);
+        let (messages, opening) = (self.messages.clone(), self.opening);
+        let instances = self.instances.watch(move |watched| {
             // An error: the thread is gone, and the process with it.
-            let _ = messages.send(Message::Instance(row));
+            let _ = messages.send(Message::Instance(opening, watched));
         });
         let messages = self.messages.clone();
-        let zones = self.zones.watch(move |row| {
-            let _ = messages.send(Message::Zone(row));
+        let zones = self.zones.watch(move |watched| {
+            let _ = messages.send(Message::Zone(opening, watched));
         });
         self.watches = vec![instances, zones];
     }
 
-    fn handle_instance(&mut self, now: Duration, row: &Row) {
-        if let Some((id, record)) = read::<InstanceRecord>(row) {
-            self.leases.handle_instance(now, InstanceId(id), row.revision, record);
+    /// Opens the tables anew, which may be gone.
+    fn reopen(&mut self) {
+        let opened = Table::open(&self.nats, INSTANCES)
+            .and_then(|instances| Ok((instances, Table::open(&self.nats, ZONES)?)));
+        match opened {
+            Ok((instances, zones)) => (self.instances, self.zones) = (instances, zones),
+            Err(error) => log::error!("{error}; trying again"),
         }
+        self.reopen_at = Some(self.clock.elapsed());
     }
 
     fn handle_zone(&mut self, row: &Row) {
-        if let Some((id, record)) = read::<ZoneRecord>(row) {
+        if let Some((id, record)) = read(row) {
             self.leases.handle_zone(ZoneId(id), row.revision, record);
         }
     }
@@ -272,6 +357,7 @@ impl Thread {
                     log::info!(zone = zone.0; "zone lost");
                     (self.event)(Event::Lost(zone));
                 }
+                Output::Reopen => self.reopen(),
                 Output::NameTaken => (self.event)(Event::NameTaken),
             }
         }

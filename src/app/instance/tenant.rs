@@ -25,10 +25,12 @@ impl Thread {
     /// This process runs a zone from now on: listen first, so that nothing said meanwhile is lost.
     pub(super) fn gain(&mut self, zone: ZoneId) {
         let Some(tenancy) = &self.parts.tenancy else { return };
-        if self.zones.contains_key(&zone) || self.loading.contains_key(&zone) {
+        if self.loading.contains_key(&zone) {
             return;
         }
-        self.listening.insert(zone, tenancy.listen(zone));
+        self.listening.entry(zone).or_insert_with(|| tenancy.listen(zone));
+        // One that is here may have been elsewhere since.
+        self.forget(zone);
         self.load(zone);
     }
 

@@ -1,9 +1,9 @@
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
 
 use super::server::Server;
-use crate::nats::table::{Replaced, Row, Table};
+use crate::nats::table::{Replaced, Row, Table, Watched};
 use crate::nats::{ConnectionState, Nats};
 
 fn replace(nats: &Nats, table: &Table, value: &'static str, expected: u64) -> Replaced {
@@ -12,6 +12,14 @@ fn replace(nats: &Nats, table: &Table, value: &'static str, expected: u64) -> Re
 
 fn until(rows: &Receiver<Row>, value: &str) -> Row {
     rows.iter().find(|row| row.key == "a" && row.value == value).unwrap()
+}
+
+/// Sends on the rows of a watch, which must not end.
+fn watch(table: &Table, tell: Sender<Row>) -> tokio::task::JoinHandle<()> {
+    table.watch(move |watched| match watched {
+        Watched::Row(row) => drop(tell.send(row)),
+        Watched::Ended => panic!("the watch has ended"),
+    })
 }
 
 #[test]
@@ -23,7 +31,7 @@ fn a_record_is_replaced_only_where_its_revision_is_expected_and_all_are_told() {
     assert_eq!(replace(&nats, &table, "other", 0), Replaced::Refused);
     assert_eq!(replace(&nats, &table, "other", first + 1), Replaced::Refused);
     let (tell, rows) = channel();
-    let watch = table.watch(move |row| drop(tell.send(row)));
+    let watch = watch(&table, tell);
     assert_eq!(until(&rows, "one").revision, first);
     let Replaced::Written(second) = replace(&nats, &table, "two", first) else {
         panic!("as it is")
@@ -42,7 +50,7 @@ fn a_write_without_an_answer_is_looked_up_when_the_server_is_back() {
     let table = Table::open(&nats, "zones").unwrap();
     let Replaced::Written(first) = replace(&nats, &table, "one", 0) else { panic!("a new record") };
     let (tell, rows) = channel();
-    let watch = table.watch(move |row| drop(tell.send(row)));
+    let watch = watch(&table, tell);
     until(&rows, "one");
     server.kill();
     let mut state = nats.state();
