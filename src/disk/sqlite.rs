@@ -88,12 +88,12 @@ pub fn size_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(page * pages)
 }
 
-/// A count as SQLite has it: signed; what is larger than it knows is as large as it knows.
+/// A count as databases have it: signed; what is larger than they know is as large as they know.
 pub fn integer(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-/// A count from SQLite.
+/// A count from a database.
 #[must_use]
 pub fn natural(number: i64) -> u64 {
     number.max(0).cast_unsigned()

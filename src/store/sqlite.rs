@@ -58,16 +58,15 @@ const SECOND: &str = "
 
 const CHARACTER: &str = "SELECT id, account, name, level, depth, gold, created FROM characters";
 
-/// Keeps the ledger. Calls wait for each other and for the disk: never call from a thread that
-/// ticks or serves sockets.
+/// Keeps the ledger in one file, of which this process is the only user.
 #[derive(Debug)]
-pub struct Store {
+pub struct SqliteStore {
     connection: Mutex<Connection>,
     file: PathBuf,
     _folder: Option<DataFolder>,
 }
 
-impl Store {
+impl SqliteStore {
     /// Opens the store of a data folder, and makes it where there is none.
     pub fn open(folder: &DataFolder, config: Config) -> Result<Self, OpenError> {
         let file = folder.file(STORE_FILE);
@@ -81,13 +80,11 @@ impl Store {
         Ok(Self { connection, file: ":memory:".into(), _folder: None })
     }
 
-    /// A new account without a name.
-    pub fn create_guest(&self, now: u64) -> Result<Account, StoreError> {
+    pub(super) fn create_guest(&self, now: u64) -> Result<Account, StoreError> {
         self.write(|t| new_account(t, None, None, now))
     }
 
-    /// A new account with a name that passed the rules.
-    pub fn register(
+    pub(super) fn register(
         &self,
         name: &str,
         password_hash: &str,
@@ -104,9 +101,7 @@ impl Store {
         })
     }
 
-    /// Gives a guest's account a name and a password; it keeps its characters. An account that has
-    /// a name already, or is not there, does not exist for this purpose.
-    pub fn claim_guest(
+    pub(super) fn claim_guest(
         &self,
         account: AccountId,
         name: &str,
@@ -136,8 +131,7 @@ impl Store {
         })
     }
 
-    /// The account of a name, whatever its case.
-    pub fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
+    pub(super) fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
         self.read(|c| {
             c.prepare_cached(
                 "SELECT id, name, password_hash, created FROM accounts WHERE folded = ?1",
@@ -147,8 +141,7 @@ impl Store {
         })
     }
 
-    /// One account.
-    pub fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+    pub(super) fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         self.read(|c| {
             c.prepare_cached("SELECT id, name, password_hash, created FROM accounts WHERE id = ?1")?
                 .query_row([integer(id.0)], read_account)
@@ -156,8 +149,7 @@ impl Store {
         })
     }
 
-    /// A new character, with a name that passed the rules and no other has.
-    pub fn create_character(
+    pub(super) fn create_character(
         &self,
         account: AccountId,
         name: &str,
@@ -202,8 +194,7 @@ impl Store {
         })
     }
 
-    /// The characters of an account, newest first.
-    pub fn characters(&self, account: AccountId) -> Result<Vec<Character>, StoreError> {
+    pub(super) fn characters(&self, account: AccountId) -> Result<Vec<Character>, StoreError> {
         self.read(|c| {
             c.prepare_cached(&format!("{CHARACTER} WHERE account = ?1 ORDER BY id DESC"))?
                 .query_map([integer(account.0)], read_character)?
@@ -211,8 +202,10 @@ impl Store {
         })
     }
 
-    /// A character and its sheet.
-    pub fn character(&self, id: CharacterId) -> Result<Option<(Character, Sheet)>, StoreError> {
+    pub(super) fn character(
+        &self,
+        id: CharacterId,
+    ) -> Result<Option<(Character, Sheet)>, StoreError> {
         self.read(|c| {
             c.prepare_cached(
                 "SELECT id, account, name, level, depth, gold, created, sheet_version, sheet
@@ -226,8 +219,7 @@ impl Store {
         })
     }
 
-    /// Makes this session the one of a character: any other ends.
-    pub fn begin_session(
+    pub(super) fn begin_session(
         &self,
         character: CharacterId,
         session: SessionId,
@@ -240,8 +232,7 @@ impl Store {
         })
     }
 
-    /// Ends this session of a character, unless another has begun.
-    pub fn end_session(
+    pub(super) fn end_session(
         &self,
         character: CharacterId,
         session: SessionId,
@@ -253,8 +244,7 @@ impl Store {
         })
     }
 
-    /// The session of a character, if one has begun and not ended.
-    pub fn session(&self, character: CharacterId) -> Result<Option<SessionId>, StoreError> {
+    pub(super) fn session(&self, character: CharacterId) -> Result<Option<SessionId>, StoreError> {
         self.read(|c| {
             let session: Option<i64> = c
                 .prepare_cached("SELECT session FROM characters WHERE id = ?1 AND session != 0")?
@@ -264,9 +254,7 @@ impl Store {
         })
     }
 
-    /// Keeps a character as it left a zone. `key` names the event; told again it changes nothing,
-    /// nor does a sheet that is older than the one kept.
-    pub fn save_sheet(
+    pub(super) fn save_sheet(
         &self,
         key: &str,
         character: CharacterId,
@@ -309,8 +297,7 @@ impl Store {
         })
     }
 
-    /// Keeps that a character has died. `key` names the event; told again it changes nothing.
-    pub fn record_death(
+    pub(super) fn record_death(
         &self,
         key: &str,
         character: CharacterId,
@@ -338,8 +325,7 @@ impl Store {
         })
     }
 
-    /// The richest of the dead, then the deepest, then the first.
-    pub fn hall_of_fame(&self, limit: usize) -> Result<Vec<Fame>, StoreError> {
+    pub(super) fn hall_of_fame(&self, limit: usize) -> Result<Vec<Fame>, StoreError> {
         self.read(|c| {
             c.prepare_cached(
                 "SELECT name, level, depth, gold, cause, at FROM hall_of_fame

@@ -66,9 +66,11 @@ impl Problem {
             // A token outlives its account only when the store was replaced.
             Self::Store(StoreError::NoAccount { .. }) => (StatusCode::UNAUTHORIZED, "no_account"),
             Self::Store(StoreError::NoCharacter { .. }) => (StatusCode::NOT_FOUND, "no_character"),
-            Self::Store(StoreError::Full { .. } | StoreError::Failed { .. }) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "store_failing")
-            }
+            Self::Store(
+                StoreError::Full { .. }
+                | StoreError::Failed { .. }
+                | StoreError::Unavailable { .. },
+            ) => (StatusCode::SERVICE_UNAVAILABLE, "store_failing"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),

@@ -1,17 +1,46 @@
-use std::fs;
+//! What every store must do.
+
+mod postgres;
+mod server;
+mod sqlite;
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use super::*;
+use crate::disk::DataFolder;
 use crate::disk::scratch::Scratch;
-use crate::disk::{DataFolder, OpenError};
 use crate::model::SessionId;
 use crate::model::limits::CHARACTERS_PER_ACCOUNT_MAX;
+use server::Server;
 
-/// Runs a test over a file and over its twin in memory.
+/// Runs a test over a file, over its twin in memory and over PostgreSQL.
 fn check(name: &str, test: impl Fn(&Store)) {
     let scratch = Scratch::new(name);
     let folder = DataFolder::open(&scratch.0).unwrap();
     test(&Store::open(&folder, Config::default()).unwrap());
     test(&Store::in_memory().unwrap());
+    if let Some(server) = Server::start() {
+        test(&Store::Postgres(server.open().unwrap()));
+    }
+}
+
+/// Does the same on several threads; how often it was done.
+fn at_once(times: usize, is_done: impl Fn(usize) -> bool + Sync) -> usize {
+    let (start, done) = (Barrier::new(times), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for time in 0..times {
+            let (start, done, is_done) = (&start, &done, &is_done);
+            scope.spawn(move || {
+                start.wait();
+                if is_done(time) {
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    done.into_inner()
 }
 
 fn summary(level: u32, depth: u32, gold: u64) -> Summary {
@@ -36,7 +65,9 @@ fn accounts_are_found_by_number_and_by_name_in_any_case() {
         assert_eq!(guest.name, None);
         assert_eq!(store.account(guest.id).unwrap(), Some(guest));
         assert_eq!(store.account_by_name("aDA").unwrap(), Some(ada.clone()));
-        assert_eq!(store.account_by_name("Eve").unwrap(), None);
+        for nobody in ["Eve", "A\0da", "", &"a".repeat(9_000)] {
+            assert_eq!(store.account_by_name(nobody).unwrap(), None);
+        }
         assert_eq!(store.account(AccountId(u64::MAX)).unwrap(), None);
         assert_eq!(store.account(ada.id).unwrap().unwrap().password_hash.unwrap(), "hash");
         store.register("Жанна", "hash", 102).unwrap();
@@ -166,75 +197,60 @@ fn a_character_has_one_session_until_it_ends() {
 }
 
 #[test]
-fn a_store_of_the_first_format_is_brought_up_to_date() {
-    let scratch = Scratch::new("store-first");
-    let folder = DataFolder::open(&scratch.0).unwrap();
-    let first = rusqlite::Connection::open(folder.file(STORE_FILE)).unwrap();
-    first.execute_batch(sqlite::FIRST).unwrap();
-    first.execute_batch(
-        "PRAGMA application_id = 0x5553544f; PRAGMA user_version = 1;
-         INSERT INTO accounts(id, created) VALUES(1, 5);
-         INSERT INTO characters(id, account, name, folded, level, depth, gold, created, sheet, sheet_version)
-         VALUES(1, 1, 'Ada', 'ada', 2, 3, 4, 6, x'01008002', 9),
-               (2, 1, 'Eve', 'eve', 1, 1, 0, 7, x'', 0)",
-    )
-    .unwrap();
-    drop(first);
-    let store = Store::open(&folder, Config::default()).unwrap();
-    let (ada, sheet) = store.character(CharacterId(1)).unwrap().unwrap();
-    assert_eq!((ada.name.as_str(), ada.summary), ("Ada", summary(2, 3, 4)));
-    assert_eq!(sheet, Sheet { version: 9, bytes: vec![1, 0, 128, 2, 0] });
-    assert_eq!(store.character(CharacterId(2)).unwrap().unwrap().1, Sheet::default());
-    assert_eq!(store.session(CharacterId(1)).unwrap(), None);
-    let taken = store.create_character(AccountId(1), "ADA", 8);
-    assert!(matches!(taken, Err(StoreError::NameTaken { .. })));
+fn what_is_asked_at_once_is_done_once() {
+    check("at-once", |store| {
+        let account = store.create_guest(1).unwrap().id;
+        let is_made = |name: &str| match store.create_character(account, name, 2) {
+            Ok(_) => true,
+            Err(StoreError::NameTaken { .. } | StoreError::TooManyCharacters { .. }) => false,
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(at_once(8, |_| is_made("Hero")), 1);
+        let made = at_once(20, |n| is_made(&format!("Hero {n}")));
+        assert_eq!(made, CHARACTERS_PER_ACCOUNT_MAX - 1);
+        let all = store.characters(account).unwrap();
+        assert_eq!(all.len(), CHARACTERS_PER_ACCOUNT_MAX);
+
+        assert_eq!(at_once(8, |_| store.register("Ada", "hash", 1).is_ok()), 1);
+        let is_claimed = |n| {
+            let guest = store.create_guest(1).unwrap().id;
+            match store.claim_guest(guest, "Eve", &format!("hash {n}")) {
+                Ok(_) => true,
+                Err(StoreError::NameTaken { .. }) => false,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(at_once(8, is_claimed), 1);
+
+        let id = all[0].id;
+        let is_saved = |n| {
+            let told = store.save_sheet("key", id, summary(2, 2, 2), &sheet(3, &format!("{n}")));
+            told.unwrap() == Applied::Now
+        };
+        assert_eq!(at_once(8, is_saved), 1);
+        // Of sheets that come together the newest stays.
+        at_once(20, |n| {
+            let version = 10 + n as u64;
+            store.save_sheet(&format!("key {n}"), id, summary(2, 2, 2), &sheet(version, "")).is_ok()
+        });
+        assert_eq!(store.character(id).unwrap().unwrap().1.version, 29);
+        let death = Death { summary: summary(2, 2, 2), cause: "a fall".into(), at: 9 };
+        let is_new = |_| store.record_death("key", id, &death).unwrap() == Applied::Now;
+        assert_eq!(at_once(8, is_new), 1);
+    });
 }
 
 #[test]
-fn the_file_is_the_same_after_it_was_opened_again() {
-    let scratch = Scratch::new("store-again");
-    let folder = DataFolder::open(&scratch.0).unwrap();
-    let store = Store::open(&folder, Config::default()).unwrap();
-    let id = hero(&store);
-    store.save_sheet("k", id, summary(2, 2, 2), &sheet(1, "one")).unwrap();
-    let before = store.character(id).unwrap();
-    drop(store);
-    let store = Store::open(&folder, Config::default()).unwrap();
-    assert_eq!(store.character(id).unwrap(), before);
-    let again = store.save_sheet("k", id, summary(9, 9, 9), &sheet(1, "two")).unwrap();
-    assert_eq!(again, Applied::Before);
-}
-
-#[test]
-fn a_full_disk_is_named_and_changes_nothing() {
-    let scratch = Scratch::new("store-full");
-    let folder = DataFolder::open(&scratch.0).unwrap();
-    let config = Config { size_bytes_max: Some(128 * 1_024), ..Config::default() };
-    let store = Store::open(&folder, config).unwrap();
-    let id = hero(&store);
-    let big = Sheet { version: 3, bytes: vec![1; 200_000] };
-    let error = store.save_sheet("k", id, summary(2, 2, 2), &big).unwrap_err();
-    assert!(matches!(error, StoreError::Full { .. }), "{error}");
-    assert_eq!(store.character(id).unwrap().unwrap().1, Sheet::default());
-    assert_eq!(
-        store.save_sheet("k", id, summary(2, 2, 2), &sheet(3, "small")).unwrap(),
-        Applied::Now
-    );
-}
-
-#[test]
-fn a_journal_is_not_taken_for_a_store() {
-    let scratch = Scratch::new("store-foreign");
-    let folder = DataFolder::open(&scratch.0).unwrap();
-    let open = || Store::open(&folder, Config::default());
-    fs::write(folder.file(STORE_FILE), "SQLite format 2\0 and then something else".repeat(9))
-        .unwrap();
-    assert!(matches!(open(), Err(OpenError::Foreign { .. })));
-    fs::remove_file(folder.file(STORE_FILE)).unwrap();
-    drop(open().unwrap());
-    let other = rusqlite::Connection::open(folder.file(STORE_FILE)).unwrap();
-    other.pragma_update(None, "application_id", 0x554a_524e).unwrap();
-    drop(other);
-    let text = open().unwrap_err().to_string();
-    assert!(text.contains("is not the store of this game"), "{text}");
+fn only_what_may_succeed_later_is_temporary() {
+    check("temporary", |store| {
+        let id = hero(store);
+        let account = store.character(id).unwrap().unwrap().0.account;
+        for error in [
+            store.create_character(account, "hero", 1).unwrap_err(),
+            store.create_character(AccountId(99), "Nobody", 1).unwrap_err(),
+            store.begin_session(CharacterId(99), SessionId(1)).unwrap_err(),
+        ] {
+            assert!(!error.is_temporary(), "{error}");
+        }
+    });
 }
