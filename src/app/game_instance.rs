@@ -13,7 +13,7 @@ use super::cluster::characters::Characters;
 use super::cluster::clerk;
 use super::cluster::gateways::Gateways;
 use super::cluster::leases::{self, Event, Keeper};
-use super::cluster::mail::{self, InstanceAnswer, InstanceOrder};
+use super::cluster::mail::{self, InstanceAnswer, InstanceOrder, ToGatewayMail};
 use super::cluster::post::Post;
 use super::cluster::tenancy::Tenancy;
 use super::cluster::zones::Wanted;
@@ -110,6 +110,8 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let name = format!("game-instance {}", flags.instance);
     let nats = Nats::connect(process.runtime.handle(), &flags.common.nats(&name)?)?;
     let running = start(flags, &process, &nats)?;
+    log::info!("waiting to be known as instance {}", flags.instance);
+    running.keeper.tenure().wait_until_known();
     let (keeper, metrics) = (running.keeper.clone(), process.metrics.clone());
     let ended = process.run("", || status(&keeper, &metrics))?;
     log::info!("{ended}: handing the zones over");
@@ -139,7 +141,7 @@ struct Running {
     threads: Threads,
     simulation: Vec<JoinHandle<()>>,
     worker: Worker,
-    _orders: Subscription,
+    _subscriptions: [Subscription; 2],
 }
 
 fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Running> {
@@ -208,7 +210,8 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
     }
     watch_gateways(nats, &bus, threads.clone());
     let orders = take_orders(&bus, me.instance, keeper.clone());
-    Ok(Running { keeper, threads, simulation, worker, _orders: orders })
+    let zones_up = hear_of_zones(&bus, threads.clone());
+    Ok(Running { keeper, threads, simulation, worker, _subscriptions: [orders, zones_up] })
 }
 
 fn wanted_world(flags: &Flags) -> world::Wanted {
@@ -254,6 +257,15 @@ fn watch_gateways(nats: &Nats, bus: &Bus, threads: Threads) {
             }
         }
     });
+}
+
+/// Tells the zones which others have come up: who waits to go there can go.
+fn hear_of_zones(bus: &Bus, threads: Threads) -> Subscription {
+    bus.subscribe(mail::GATEWAYS, move |bytes| {
+        if let Some(ToGatewayMail::ZoneUp(zone)) = mail::decode(&bytes) {
+            threads.zone_up(zone);
+        }
+    })
 }
 
 /// Does what admins ask of this instance.

@@ -56,6 +56,12 @@ impl Tenure {
         self.lock().clone()
     }
 
+    /// Waits until this process is known to the others.
+    pub fn wait_until_known(&self) {
+        let unknown = |_: &mut BTreeSet<ZoneId>| self.until.load(Ordering::Acquire) == 0;
+        drop(self.changed.wait_while(self.lock(), unknown));
+    }
+
     /// Waits until it holds none, or until the time is over.
     pub fn wait_until_empty(&self, longest: Duration) {
         let waits = |zones: &mut BTreeSet<ZoneId>| !zones.is_empty();
@@ -69,12 +75,12 @@ impl Tenure {
 
     fn set(&self, zones: BTreeSet<ZoneId>, until: Duration) {
         let mut held = self.lock();
-        if *held != zones {
+        let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
+        let was_until = self.until.swap(until, Ordering::AcqRel);
+        if *held != zones || was_until == 0 && until > 0 {
             *held = zones;
             self.changed.notify_all();
         }
-        drop(held);
-        self.until.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::protocol::bus::{Bundle, ToZone};
 /// The format of what this version says.
 const FORMAT: u8 = 1;
 
-/// Heard by all gateways.
+/// Heard by all gateways, and by instances whose zones wait for others.
 pub const GATEWAYS: &str = "gateways";
 /// Heard by all instances and the services: which gateways there are.
 pub const GATEWAYS_ALIVE: &str = "alive";

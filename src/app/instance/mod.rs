@@ -61,6 +61,8 @@ pub enum Message {
     },
     /// A gateway is gone.
     GatewayLost(GatewayId),
+    /// Some process has begun to run a zone.
+    ZoneUp(ZoneId),
     Stop,
 }
 
@@ -103,18 +105,24 @@ impl Threads {
 
     /// Tells every thread that a gateway is gone.
     pub fn gateway_lost(&self, gateway: GatewayId) {
+        self.tell_all(|| Message::GatewayLost(gateway));
+    }
+
+    /// Tells every thread that some process has begun to run a zone.
+    pub fn zone_up(&self, zone: ZoneId) {
+        self.tell_all(|| Message::ZoneUp(zone));
+    }
+
+    fn tell_all(&self, message: impl Fn() -> Message) {
         for inbox in self.inboxes.iter() {
             // A thread that has stopped hears nothing.
-            let _ = inbox.send(Message::GatewayLost(gateway));
+            let _ = inbox.send(message());
         }
     }
 
     /// Asks every thread to stop after its present tick.
     pub fn stop(&self) {
-        for inbox in self.inboxes.iter() {
-            // A thread that is gone needs no stopping.
-            let _ = inbox.send(Message::Stop);
-        }
+        self.tell_all(|| Message::Stop);
     }
 }
 
@@ -291,7 +299,8 @@ impl Thread {
             | Message::Gained(_)
             | Message::Lost(_)
             | Message::HandOver { .. }
-            | Message::GatewayLost(_) => return self.handle_tenancy(message),
+            | Message::GatewayLost(_)
+            | Message::ZoneUp(_) => return self.handle_tenancy(message),
         };
         let Some(zone) = self.zones.get_mut(&id) else { return self.load_for(id, message) };
         match message {
@@ -323,6 +332,7 @@ impl Thread {
             | Message::Lost(_)
             | Message::HandOver { .. }
             | Message::GatewayLost(_)
+            | Message::ZoneUp(_)
             | Message::Stop => {}
         }
     }
@@ -377,7 +387,8 @@ impl Thread {
             | Message::Gained(_)
             | Message::Lost(_)
             | Message::HandOver { .. }
-            | Message::GatewayLost(_) => {}
+            | Message::GatewayLost(_)
+            | Message::ZoneUp(_) => {}
         }
     }
 

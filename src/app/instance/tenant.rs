@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{Message, Thread};
+use crate::game::state::Destination;
 use crate::journal;
 use crate::model::{InstanceId, Tick, ZoneId};
+use crate::zone::Zone;
 
 /// How often a zone that cannot be loaded is tried again, and what nobody has confirmed is said
 /// again.
@@ -123,11 +125,7 @@ impl Thread {
                 self.load(zone);
             }
         }
-        for zone in self.zones.values() {
-            for departure in zone.unconfirmed() {
-                self.parts.outlet.depart(departure.clone());
-            }
-        }
+        self.depart_again(|_| true);
         let late = |leaving: &Leaving| now.duration_since(leaving.since) > SNAPSHOT_WAIT_MAX;
         let is_late = |(&zone, leaving): (&ZoneId, &Leaving)| {
             (late(leaving) && leaving.saving.is_some()).then_some(zone)
@@ -135,6 +133,14 @@ impl Thread {
         let late: Vec<_> = self.leaving.iter().filter_map(is_late).collect();
         for zone in late {
             self.end_hand_over(zone);
+        }
+    }
+
+    /// Sends off again who has not arrived, of those that this is true of.
+    fn depart_again(&self, is_meant: impl Fn(&Destination) -> bool) {
+        let waiting = self.zones.values().flat_map(Zone::unconfirmed);
+        for departure in waiting.filter(|departure| is_meant(&departure.to)) {
+            self.parts.outlet.depart(departure.clone());
         }
     }
 
@@ -160,6 +166,9 @@ impl Thread {
                 for zone in self.zones.values_mut() {
                     zone.handle_gateway_lost(gateway);
                 }
+            }
+            Message::ZoneUp(up) => {
+                self.depart_again(|to| matches!(to, Destination::Zone { zone, .. } if *zone == up));
             }
             Message::Gateway { .. }
             | Message::Arrival(_)

@@ -83,6 +83,14 @@ impl Bots {
         self.signs.iter().filter(plays).count()
     }
 
+    /// Frames of each since its newest welcome, in a number that only rises.
+    pub(crate) fn frames(&self) -> Vec<(u64, u64)> {
+        let count = |sign: &Arc<Sign>| {
+            (sign.welcomes.load(Ordering::Acquire), sign.frames.load(Ordering::Acquire))
+        };
+        self.signs.iter().map(count).collect()
+    }
+
     /// Welcomes of each.
     pub(crate) fn welcomes(&self) -> Vec<u64> {
         self.signs.iter().map(|sign| sign.welcomes.load(Ordering::Acquire)).collect()

@@ -1,6 +1,8 @@
 //! What the tests share: servers, players, bare connections, and waiting without sleeping.
 
 pub(crate) mod bots;
+pub(crate) mod cluster;
+pub(crate) mod nats;
 pub(crate) mod player;
 pub(crate) mod server;
 pub(crate) mod wire;

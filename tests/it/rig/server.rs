@@ -166,10 +166,11 @@ impl Process {
         let ready = ready.unwrap_or_else(|| panic!("it did not start: {}", process.log()));
         // The rest is for people; it must not fill the pipe, which nobody reads any more.
         std::thread::spawn(move || lines.for_each(drop));
+        // What it does not have, it does not name.
         let address = |name: &str| -> SocketAddr {
-            let words = ready.split(' ');
-            let value = words.into_iter().find_map(|word| word.strip_prefix(name)).unwrap();
-            value.trim_start_matches("http://").parse().unwrap()
+            let value = ready.split(' ').find_map(|word| word.strip_prefix(name));
+            let value = value.map(|value| value.trim_start_matches("http://").parse().unwrap());
+            value.unwrap_or(Addresses::any().web)
         };
         process.at =
             Addresses { web: address("web="), quic: address("quic="), admin: address("admin=") };
@@ -193,12 +194,22 @@ impl Process {
 
     /// SIGTERM, and waits for the end.
     pub(crate) fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        // The shell's own `kill`: the program is not on every machine.
-        let kill = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
-        assert!(kill.unwrap().success());
+        signal(&self.child, "TERM");
         eventually("the end of the server", || self.child.try_wait().unwrap())
     }
+
+    /// Sends a signal: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+}
+
+/// Sends a signal to a process of the test's own.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    // The shell's own `kill`: the program is not on every machine.
+    let kill = Command::new("sh").args(["-c", "kill -\"$1\" \"$0\"", &id, name]).status();
+    assert!(kill.unwrap().success());
 }
 
 impl Drop for Process {

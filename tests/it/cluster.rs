@@ -1,0 +1,178 @@
+//! Processes of a cluster that die, stop, are cut off or are told to go while people play: nobody
+//! loses what was acknowledged, and nobody has to log in again.
+
+use std::process::Stdio;
+
+use undercroft::app::cluster::leases;
+use undercroft::app::cluster::mail::{self, InstanceAnswer, InstanceOrder};
+use undercroft::model::{InstanceId, ZoneId};
+use undercroft::nats::Bus;
+
+use crate::rig::bots::Bots;
+use crate::rig::cluster::{Cluster, Part};
+use crate::rig::eventually;
+
+const BOTS: usize = 30;
+const FIRST: ZoneId = ZoneId(1);
+
+/// Bots that play on a cluster.
+fn populated(name: &str, instances: u32, gateways: u32) -> Option<(Cluster, Bots)> {
+    let cluster = Cluster::start(name, instances, gateways)?;
+    cluster.wait_for_gateways(gateways as usize);
+    let bots = Bots::start(cluster.at(), BOTS);
+    eventually("every bot plays", || (bots.playing(1) == BOTS).then_some(()));
+    Some((cluster, bots))
+}
+
+/// Waits until every bot has had frames after this moment.
+fn all_go_on(bots: &Bots) {
+    let before = bots.frames();
+    eventually("every bot goes on", || {
+        let now = bots.frames();
+        before.iter().zip(&now).all(|(before, now)| now > before).then_some(())
+    });
+}
+
+/// Looks at the bots and the journals in the end. `resumes`: how often a bot may have had to come
+/// back.
+fn finish(cluster: Cluster, bots: Bots, resumes: std::ops::RangeInclusive<u64>) {
+    all_go_on(&bots);
+    for (number, outcome) in bots.stop().into_iter().enumerate() {
+        let stats = outcome.stats;
+        assert!(!outcome.over, "bot {number} gave up: {stats:?}");
+        assert_eq!(stats.rollbacks, 0, "bot {number} lost what was acknowledged: {stats:?}");
+        assert_eq!((stats.hash_errors, stats.broken_messages), (0, 0), "bot {number}: {stats:?}");
+        assert!(stats.acknowledged > 0, "bot {number}: {stats:?}");
+        assert!(resumes.contains(&stats.resumes), "bot {number}: {stats:?}");
+    }
+    cluster.verify();
+}
+
+/// The instance that runs a zone, and another one that could.
+fn owner_and_other(cluster: &Cluster, zone: ZoneId) -> (InstanceId, InstanceId) {
+    let owner = cluster.owner(&cluster.connect(), zone);
+    (owner, InstanceId(if owner.0 == 1 { 2 } else { 1 }))
+}
+
+/// Waits until another instance runs the zone.
+fn wait_for_owner(cluster: &Cluster, zone: ZoneId, wanted: InstanceId) {
+    let nats = cluster.connect();
+    eventually("the other owner", || (cluster.owner(&nats, zone) == wanted).then_some(()));
+}
+
+#[test]
+fn the_zones_of_an_instance_that_is_killed_go_on_elsewhere_and_nobody_is_disconnected() {
+    let Some((mut cluster, bots)) = populated("kill-instance", 2, 2) else { return };
+    let (owner, other) = owner_and_other(&cluster, FIRST);
+    cluster.kill(Part::Instance(owner.0));
+    wait_for_owner(&cluster, FIRST, other);
+    all_go_on(&bots);
+    // It comes back, and the other one dies.
+    cluster.run(Part::Instance(owner.0));
+    all_go_on(&bots);
+    cluster.kill(Part::Instance(other.0));
+    wait_for_owner(&cluster, FIRST, owner);
+    finish(cluster, bots, 0..=0);
+}
+
+#[test]
+fn an_instance_that_was_stopped_and_wakes_up_is_fenced() {
+    let Some((cluster, bots)) = populated("zombie", 2, 1) else { return };
+    let (owner, other) = owner_and_other(&cluster, FIRST);
+    cluster.process(Part::Instance(owner.0)).signal("STOP");
+    wait_for_owner(&cluster, FIRST, other);
+    all_go_on(&bots);
+    cluster.process(Part::Instance(owner.0)).signal("CONT");
+    let lost = || cluster.process(Part::Instance(owner.0)).log().contains("zone lost");
+    eventually("the zombie knows", || lost().then_some(()));
+    finish(cluster, bots, 0..=0);
+}
+
+#[test]
+fn whoever_was_on_a_gateway_that_is_killed_goes_on_over_another() {
+    let Some((mut cluster, bots)) = populated("kill-gateway", 1, 2) else { return };
+    cluster.kill(Part::Gateway(1));
+    eventually("half the bots have come back", || {
+        (bots.welcomes().iter().filter(|&&welcomes| welcomes >= 2).count() >= BOTS / 3)
+            .then_some(())
+    });
+    all_go_on(&bots);
+    cluster.run(Part::Gateway(1));
+    cluster.terminate(Part::Gateway(2));
+    finish(cluster, bots, 1..=9);
+}
+
+#[test]
+fn nats_may_be_killed_and_be_gone_for_a_while() {
+    let Some((mut cluster, bots)) = populated("nats", 2, 2) else { return };
+    cluster.nats.kill();
+    cluster.nats.restart();
+    all_go_on(&bots);
+    cluster.nats.signal("STOP");
+    let is_failing = |part| {
+        let metric = "game_server_journal_failures_total";
+        cluster.admin_of(part).metrics().value(metric) > 0.0
+    };
+    let parts = [Part::Instance(1), Part::Instance(2)];
+    eventually("the journal is missed", || parts.into_iter().any(is_failing).then_some(()));
+    cluster.nats.signal("CONT");
+    finish(cluster, bots, 0..=9);
+}
+
+#[test]
+fn the_services_are_not_missed_by_those_who_play() {
+    let Some((mut cluster, bots)) = populated("kill-services", 1, 1) else { return };
+    cluster.kill(Part::Services);
+    all_go_on(&bots);
+    cluster.kill(Part::Gateway(1));
+    // Sessions are resumed without them.
+    cluster.run(Part::Gateway(1));
+    eventually("all have come back", || (bots.playing(2) == BOTS).then_some(()));
+    cluster.run(Part::Services);
+    finish(cluster, bots, 1..=9);
+}
+
+#[test]
+fn a_zone_is_moved_and_an_instance_is_drained_without_a_disconnect() {
+    let Some((mut cluster, bots)) = populated("move", 2, 2) else { return };
+    let nats = cluster.connect();
+    let bus = Bus::new(&nats);
+    let ask = |instance, order: InstanceOrder| -> InstanceAnswer {
+        let answer = bus.ask(&mail::instance(instance), mail::encode(&order)).unwrap();
+        mail::decode(&answer).unwrap()
+    };
+    for _ in 0..5 {
+        let (owner, other) = owner_and_other(&cluster, FIRST);
+        let order = InstanceOrder::Move { zone: FIRST, to: other };
+        assert!(ask(other, order).unwrap_err().contains("not run by this instance"));
+        let nowhere = InstanceOrder::Move { zone: FIRST, to: InstanceId(77) };
+        assert!(ask(owner, nowhere).unwrap_err().contains("no instance 77"));
+        ask(owner, order).unwrap();
+        wait_for_owner(&cluster, FIRST, other);
+        all_go_on(&bots);
+    }
+    let (owner, other) = owner_and_other(&cluster, FIRST);
+    cluster.terminate(Part::Instance(owner.0));
+    let owners = leases::owners(&nats).unwrap();
+    assert!(owners.values().all(|it| it.owner.is_none_or(|by| by.instance == other)), "{owners:?}");
+    finish(cluster, bots, 0..=0);
+}
+
+#[test]
+fn of_two_instances_of_one_number_the_second_waits_and_the_first_plays_on() {
+    let Some((cluster, bots)) = populated("twin", 1, 1) else { return };
+    let mut twin = cluster.command(Part::Instance(1));
+    let log = cluster.data("twin.log");
+    let errors = std::fs::File::create(&log).unwrap();
+    twin.args(["--admin", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(errors);
+    let mut twin = twin.spawn().unwrap();
+    let waits = || std::fs::read_to_string(&log).unwrap().contains("waiting to be known");
+    eventually("the twin waits", || waits().then_some(()));
+    all_go_on(&bots);
+    all_go_on(&bots);
+    assert_eq!(twin.try_wait().unwrap(), None);
+    twin.kill().unwrap();
+    let said = twin.wait_with_output().unwrap().stdout;
+    assert_eq!(String::from_utf8(said).unwrap(), "", "it was never ready");
+    finish(cluster, bots, 0..=0);
+}

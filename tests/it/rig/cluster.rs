@@ -1,0 +1,195 @@
+//! A cluster of a test's own: every process a real one, and NATS between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tokio::runtime::Runtime;
+use undercroft::app::cluster::characters::{self, Characters, Place};
+use undercroft::app::cluster::leases;
+use undercroft::app::loader;
+use undercroft::app::world::World;
+use undercroft::game::ledger;
+use undercroft::game::state::Sheet;
+use undercroft::journal::{JetStreamReader, Reader};
+use undercroft::model::{CharacterId, InstanceId, ZoneId};
+use undercroft::nats::{Config, Nats};
+
+use super::nats::NatsServer;
+use super::server::{Addresses, Process};
+use super::{Scratch, eventually};
+
+/// A process of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Services,
+    Instance(u32),
+    Gateway(u32),
+}
+
+pub(crate) struct Cluster {
+    pub(crate) nats: NatsServer,
+    /// Those that run, and where each listens, which does not change.
+    running: BTreeMap<Part, Process>,
+    addresses: BTreeMap<Part, Addresses>,
+    scratch: Scratch,
+    runtime: Runtime,
+}
+
+impl Cluster {
+    /// Starts the services, instances and gateways; nothing where there is no NATS.
+    pub(crate) fn start(name: &str, instances: u32, gateways: u32) -> Option<Self> {
+        let scratch = Scratch::new(name);
+        let nats = NatsServer::start(&scratch.file("nats"))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (running, addresses) = (BTreeMap::new(), BTreeMap::new());
+        let mut cluster = Self { nats, running, addresses, scratch, runtime };
+        // The first makes the world that the others wait for, the services the keys.
+        (1..=instances).for_each(|number| cluster.run(Part::Instance(number)));
+        cluster.run(Part::Services);
+        (1..=gateways).for_each(|number| cluster.run(Part::Gateway(number)));
+        Some(cluster)
+    }
+
+    /// Starts a process, or starts it again where it was.
+    pub(crate) fn run(&mut self, part: Part) {
+        let at = *self.addresses.entry(part).or_insert_with(Addresses::lasting);
+        let mut command = self.command(part);
+        command.args(["--admin", &at.admin.to_string()]);
+        if part != Part::Services && !matches!(part, Part::Gateway(_)) {
+            command.args(["--world-seed", "7", "--snapshot-seconds", "2"]);
+        } else {
+            command.args(["--web", &at.web.to_string()]);
+        }
+        if matches!(part, Part::Gateway(_)) {
+            command.args(["--quic", &at.quic.to_string()]);
+        }
+        let log = self.scratch.file(&format!("{part:?}.log"));
+        self.running.insert(part, Process::spawn(command, &log));
+    }
+
+    /// The program of a part, with what every one of its kind is told.
+    pub(crate) fn command(&self, part: Part) -> Command {
+        let (program, name) = match part {
+            Part::Services => (env!("CARGO_BIN_EXE_services"), "services".to_owned()),
+            Part::Instance(n) => (env!("CARGO_BIN_EXE_game-instance"), format!("instance-{n}")),
+            Part::Gateway(n) => (env!("CARGO_BIN_EXE_connection"), format!("gateway-{n}")),
+        };
+        let mut command = Command::new(program);
+        command.env_clear().stdin(Stdio::null()).args(["--nats", &self.nats.url()]);
+        match part {
+            Part::Instance(number) => {
+                command.args(["--instance", &number.to_string(), "--simulation-threads", "1"]);
+            }
+            Part::Services | Part::Gateway(_) => {
+                command.arg("--data").arg(self.scratch.file(&name));
+                command.arg("--token-keys").arg(self.scratch.file("token-key"));
+            }
+        }
+        command
+    }
+
+    /// The page and the API, from where the gateways are known.
+    pub(crate) fn at(&self) -> Addresses {
+        self.addresses[&Part::Services]
+    }
+
+    pub(crate) fn process(&self, part: Part) -> &Process {
+        &self.running[&part]
+    }
+
+    pub(crate) fn admin_of(&self, part: Part) -> Addresses {
+        self.addresses[&part]
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self, part: Part) {
+        self.running.remove(&part).unwrap().kill();
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) fn terminate(&mut self, part: Part) {
+        let process = self.running.remove(&part).unwrap();
+        let status = process.terminate();
+        assert!(status.success(), "{part:?} ended with {status}");
+    }
+
+    pub(crate) fn connect(&self) -> Nats {
+        let config = Config {
+            servers: self.nats.url(),
+            name: "test".to_owned(),
+            token: None,
+            prefix: "undercroft".to_owned(),
+        };
+        Nats::connect(self.runtime.handle(), &config).unwrap()
+    }
+
+    /// The instance that runs a zone, once one does.
+    pub(crate) fn owner(&self, nats: &Nats, zone: ZoneId) -> InstanceId {
+        eventually("an owner", || {
+            let owner = leases::owners(nats).ok()?.get(&zone)?.owner?;
+            Some(owner.instance)
+        })
+    }
+
+    /// Waits until gateways are known to the services.
+    pub(crate) fn wait_for_gateways(&self, count: usize) {
+        let http = self.at().http();
+        eventually("the gateways", || {
+            let info = self.runtime.block_on(http.info()).ok()?;
+            (info.gateways?.len() == count).then_some(())
+        });
+    }
+
+    /// Stops all that writes, then re-runs every zone from its journal, with all its hashes, and
+    /// looks whether nothing was lost or doubled: each character is in one place, and what there
+    /// is of items and gold is what came and did not go.
+    pub(crate) fn verify(mut self) {
+        let parts: Vec<_> = self.running.keys().copied().collect();
+        parts.into_iter().for_each(|part| self.kill(part));
+        let nats = self.connect();
+        let world = World::shared(&nats, None).unwrap();
+        let reader = Reader::JetStream(JetStreamReader::open(&nats).unwrap());
+        let mut seen: BTreeMap<CharacterId, ZoneId> = BTreeMap::new();
+        let mut leaving: BTreeSet<CharacterId> = BTreeSet::new();
+        for zone in reader.zones().unwrap() {
+            let zone = loader::load(&reader, &world, zone).unwrap();
+            let state = zone.state();
+            assert!(ledger::check(state), "zone {} has lost or made something", state.zone);
+            for &character in state.players.keys() {
+                let other = seen.insert(character, state.zone);
+                assert_eq!(other, None, "{character} is in zone {} as well", state.zone);
+            }
+            leaving.extend(state.departures.iter().map(|it| it.key.character));
+        }
+        let characters = Characters::open(&nats).unwrap();
+        for id in 1.. {
+            let Some(record) = characters.get(CharacterId(id)).unwrap() else { break };
+            let is_in = seen.get(&CharacterId(id)).copied();
+            match record.place {
+                Place::Rest(text) => {
+                    let bytes = characters::sheet(&text).unwrap();
+                    if !bytes.is_empty() {
+                        postcard::from_bytes::<Sheet>(&bytes).unwrap();
+                    }
+                    assert!(
+                        is_in.is_none() || record.version == 0,
+                        "{id} rests and is in zone {is_in:?}"
+                    );
+                }
+                Place::Zone(zone) => assert!(
+                    is_in.is_some() || leaving.contains(&CharacterId(id)),
+                    "{id} is nowhere, last in zone {zone}"
+                ),
+            }
+        }
+    }
+
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.scratch.file(name)
+    }
+}
