@@ -58,6 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "journal",
             "store",
             "telemetry",
+            "nats",
         ],
     ),
     ("bin", &["cli", "app"]),

@@ -1,14 +1,17 @@
 //! The tick clock: absolute deadlines on one grid that all threads share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A grid of deadlines. Whoever falls behind by more than a tick moves the grid for all: time is
-/// dilated, no tick is skipped and no lateness is carried over.
+/// A grid of deadlines. Whoever falls behind by more than a tick moves the grid for all threads, or
+/// waits for the next deadline where processes share it: time is dilated, no tick of a zone is
+/// skipped and no lateness is carried over.
 #[derive(Debug)]
 pub struct Clock {
     start: Instant,
     period: Duration,
+    /// Whether other processes share the grid, so that it must not move.
+    is_shared: bool,
     /// Nanoseconds by which the grid has been moved.
     shift: AtomicU64,
 }
@@ -18,7 +21,19 @@ impl Clock {
     #[must_use]
     pub fn new(ticks_per_second: u32) -> Self {
         let period = Duration::from_secs(1) / ticks_per_second;
-        Self { start: Instant::now(), period, shift: AtomicU64::new(0) }
+        Self { start: Instant::now(), period, is_shared: false, shift: AtomicU64::new(0) }
+    }
+
+    /// Makes a grid that all processes share whose hosts tell the same time: gateways read shortly
+    /// before instances tick. A clock that tells another time costs latency, nothing else.
+    #[must_use]
+    pub fn shared(ticks_per_second: u32) -> Self {
+        let own = Self::new(ticks_per_second);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let passed = since.as_nanos() % own.period.as_nanos();
+        let passed = Duration::from_nanos(u64::try_from(passed).unwrap_or(0));
+        let start = own.start.checked_sub(passed).unwrap_or(own.start);
+        Self { start, is_shared: true, ..own }
     }
 
     #[must_use]
@@ -43,13 +58,17 @@ impl Clock {
     }
 
     /// The deadline after the one at `deadline`, given that the work for it is done at `now`. More
-    /// than a period late, the grid moves so that the next tick begins now.
+    /// than a period late, the grid moves so that the next tick begins now; one that is shared
+    /// stays, and the next tick begins at its next deadline.
     #[must_use]
     pub fn next(&self, deadline: Instant, now: Instant) -> Instant {
         let next = deadline + self.period;
         let late = now.saturating_duration_since(next);
         if late <= self.period {
             return next;
+        }
+        if self.is_shared {
+            return self.deadline_after(now);
         }
         let late = u64::try_from(late.as_nanos()).unwrap_or(u64::MAX);
         self.shift.fetch_add(late % self.period_nanos(), Ordering::Relaxed);
@@ -81,5 +100,13 @@ mod tests {
         assert_eq!(fourth, very_late, "very late: begin at once, on a new grid");
         let after = clock.deadline_after(fourth);
         assert_eq!(after - fourth, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_shared_grid_stays_where_it_is() {
+        let one = Clock::shared(20);
+        let first = one.deadline_after(std::time::Instant::now());
+        let late = one.next(first, first + Duration::from_millis(180));
+        assert_eq!(late - first, Duration::from_millis(200));
     }
 }

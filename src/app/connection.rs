@@ -208,7 +208,7 @@ fn start(
             zone_silence: Some(std::time::Duration::from_millis(flags.zone_silence_ms)),
             ..Default::default()
         },
-        clock: Arc::new(Clock::new(flags.ticks_per_second)),
+        clock: Arc::new(Clock::shared(flags.ticks_per_second)),
         zones: ZoneWay::Bus(bus.clone()),
         admitter,
         websockets: websocket::Pool::new(websocket::PoolConfig::default(), ids),

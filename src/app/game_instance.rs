@@ -64,7 +64,7 @@ struct Flags {
         value_parser = clap::value_parser!(u16).range(1..=256))]
     simulation_threads: Option<u16>,
     /// Seconds between snapshots of a zone that is awake
-    #[arg(long, env = "UNDERCROFT_SNAPSHOT_SECONDS", value_name = "SECONDS", default_value_t = 60,
+    #[arg(long, env = "UNDERCROFT_SNAPSHOT_SECONDS", value_name = "SECONDS", default_value_t = 15,
         value_parser = clap::value_parser!(u32).range(1..))]
     snapshot_seconds: u32,
     /// Hours of journal kept for replays
@@ -147,7 +147,7 @@ struct Running {
 fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Running> {
     let (metrics, health) = (process.metrics.clone(), process.health.clone());
     let world = Arc::new(World::shared(nats, Some(wanted_world(flags)))?);
-    let clock = Arc::new(Clock::new(flags.ticks_per_second));
+    let clock = Arc::new(Clock::shared(flags.ticks_per_second));
     let boot = u64::from_le_bytes(random()?);
     let journal = Journal::JetStream(JetStreamJournal::open(nats, boot)?);
     let reader = journal.reader()?;

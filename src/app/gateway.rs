@@ -60,6 +60,14 @@ pub enum ZoneWay {
 }
 
 impl ZoneWay {
+    /// How long what is said takes to be there.
+    fn delay(&self) -> Duration {
+        match self {
+            Self::Local(_) => Duration::ZERO,
+            Self::Bus(_) => BUS_DELAY,
+        }
+    }
+
     fn send(&self, gateway: GatewayId, zone: ZoneId, messages: Vec<ToZone>, metrics: &Metrics) {
         match self {
             Self::Local(threads) => threads.send_batch(gateway, zone, messages),
@@ -75,6 +83,8 @@ impl ZoneWay {
 /// Longest and shortest time before a tick at which sockets are read.
 const LEAD_MAX: Duration = Duration::from_millis(15);
 const LEAD_MIN: Duration = Duration::from_millis(1);
+/// How long messages take over the bus, generously.
+const BUS_DELAY: Duration = Duration::from_millis(3);
 /// How often is looked who has waited too long.
 const CHECK_PERIOD: Duration = Duration::from_millis(250);
 /// Longest time that the last messages have to leave.
@@ -109,7 +119,7 @@ impl Thread {
         let mut tick = self.parts.clock.deadline_after(Instant::now());
         let (mut next_check, mut next_second) = (tick, tick);
         loop {
-            let reading = tick - self.lead;
+            let reading = tick - self.lead - self.parts.zones.delay();
             let restless = self.parts.quic.restless_until();
             match self.inbox.recv_deadline(restless.map_or(reading, |until| until.min(reading))) {
                 Ok(Event::Drain) => return self.drain(),

@@ -4,6 +4,7 @@
 //! and memory are theirs alone. Figures of two runs compare only on the same machine.
 
 mod clock;
+mod cluster;
 mod floor;
 mod floor_load;
 mod floor_quic;
@@ -39,6 +40,8 @@ enum Benchmark {
     Tick(tick::Args),
     /// Running a journal again.
     Replay(replay::Args),
+    /// A cluster: instances killed and zones moved under players, and what the bus costs.
+    Cluster(cluster::Args),
     /// How late ticks begin.
     Clock(clock::Args),
     /// The bare WebSocket and QUIC servers alone.
@@ -57,6 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Benchmark::Network(args) => network::run(&args)?,
         Benchmark::Tick(args) => tick::run(&args)?,
         Benchmark::Replay(args) => replay::run(&args)?,
+        Benchmark::Cluster(args) => cluster::run(&args)?,
         Benchmark::Clock(args) => clock::run(&args)?,
         Benchmark::Floors(args) => floors::run(&args)?,
         Benchmark::FloorWebsocket(args) => floor::serve(measure::Transport::Websocket, args)?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -24,14 +25,19 @@ pub(super) struct Process {
 impl Process {
     /// Starts this binary with `args` and waits for its line `ready KEY=VALUE ...`.
     pub(super) fn start(args: &[String]) -> anyhow::Result<Self> {
-        let what = args.join(" ");
         let binary = std::env::current_exe().context("finding the binary that runs")?;
+        Self::start_program(&binary, args)
+    }
+
+    /// Starts a binary of ours likewise.
+    pub(super) fn start_program(binary: &Path, args: &[String]) -> anyhow::Result<Self> {
+        let what = format!("{} {}", binary.display(), args.join(" "));
         let mut child = Command::new(binary)
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("starting undercroft {what}"))?;
+            .with_context(|| format!("starting {what}"))?;
         let out = child.stdout.take().expect("standard output was piped");
         let mut process = Self { child, said: BTreeMap::new() };
         let (sender, lines) = channel();
@@ -50,10 +56,10 @@ impl Process {
                         return Ok(process);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => bail!("undercroft {what} does not get ready"),
+                Err(RecvTimeoutError::Timeout) => bail!("{what} does not get ready"),
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = process.child.wait().context("waiting for a server to end")?;
-                    bail!("undercroft {what} ended before it was ready: {status}");
+                    bail!("{what} ended before it was ready: {status}");
                 }
             }
         }

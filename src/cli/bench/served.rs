@@ -61,16 +61,22 @@ impl World {
 
 /// A folder for the data of one server.
 #[derive(Debug)]
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn make() -> anyhow::Result<Self> {
+    pub(super) fn make() -> anyhow::Result<Self> {
         let now = std::time::SystemTime::now();
         let number = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         let name = format!("undercroft-bench-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Self(path))
+    }
+}
+
+impl Folder {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 }
 
@@ -109,6 +115,41 @@ impl Served {
         let web = process.said("web")?.to_owned();
         let admin = process.said("admin")?.trim_start_matches("http://").to_owned();
         Ok(Self { process, web, admin, _folder: folder })
+    }
+
+    /// Starts a server with the world that everybody gets.
+    pub(super) fn start_plain(seed: u64) -> anyhow::Result<Self> {
+        let folder = Folder::make()?;
+        let any = "127.0.0.1:0";
+        let (data, seed) = (folder.0.display().to_string(), seed.to_string());
+        let args = [
+            "dev",
+            "--data",
+            &data,
+            "--web",
+            any,
+            "--quic",
+            any,
+            "--admin",
+            any,
+            "--world-seed",
+            &seed,
+            "--requests-per-minute",
+            "1000000",
+            "--simulation-threads",
+            "1",
+            "--log",
+            "error",
+        ];
+        let process = Process::start(&args.map(str::to_owned))?;
+        let web = process.said("web")?.to_owned();
+        let admin = process.said("admin")?.trim_start_matches("http://").to_owned();
+        Ok(Self { process, web, admin, _folder: folder })
+    }
+
+    /// Where the page and the API are.
+    pub(super) fn web(&self) -> &str {
+        &self.web
     }
 
     pub(super) fn scrape(&self) -> anyhow::Result<Scrape> {
@@ -166,6 +207,7 @@ impl Served {
             threads: 2,
             ledger: false,
             progress: false,
+            pulse: None,
         })
     }
 

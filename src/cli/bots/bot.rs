@@ -20,6 +20,8 @@ pub(super) struct Bot {
     connector: Connector,
     shared: Arc<Shared>,
     outcome: BotOutcome,
+    /// Frames so far.
+    frames: u64,
     /// The counters when measuring began, and when that was.
     measured: Option<(Stats, Instant)>,
 }
@@ -30,7 +32,7 @@ impl Bot {
     pub(super) fn new(number: u32, seed: u64, connector: Connector, shared: Arc<Shared>) -> Self {
         let draws = Draws::new(seed ^ u64::from(number) << 32);
         let outcome = BotOutcome::default();
-        Self { number, draws, connector, shared, outcome, measured: None }
+        Self { number, draws, connector, shared, outcome, frames: 0, measured: None }
     }
 
     pub(super) async fn play(mut self) -> BotOutcome {
@@ -101,6 +103,10 @@ impl Bot {
                 welcomed: session.last_command,
             });
         }
+        if let Some(pulse) = self.shared.pulse.as_ref().filter(|_| stats.frames > self.frames) {
+            pulse.beat(self.number);
+        }
+        self.frames = stats.frames;
         let now = Instant::now();
         let begun = now >= self.shared.measured_from;
         if self.measured.is_none() && begun && self.outcome.joined {

@@ -2,6 +2,7 @@
 
 mod bot;
 mod histogram;
+mod pulse;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 pub use histogram::{Histogram, Quantiles};
+pub use pulse::Pulse;
 pub use report::{BotOutcome, LedgerEntry, Report};
 
 use super::content::ContentTables;
@@ -94,6 +96,8 @@ pub struct Config {
     pub ledger: bool,
     /// Shows a progress bar on standard error.
     pub progress: bool,
+    /// Is told of each frame.
+    pub pulse: Option<Arc<Pulse>>,
 }
 
 impl Config {
@@ -114,6 +118,7 @@ impl Config {
             threads: args.threads,
             ledger: args.ledger,
             progress: !args.json && std::io::stderr().is_terminal(),
+            pulse: None,
         })
     }
 }
@@ -152,6 +157,7 @@ struct Shared {
     measured_from: Instant,
     ends: Instant,
     progress: ProgressBar,
+    pulse: Option<Arc<Pulse>>,
     joined: AtomicU32,
 }
 
@@ -181,6 +187,7 @@ async fn load_with(config: &Config, legend: Legend, connectors: &[Connector]) ->
         measured_from,
         ends: measured_from + Duration::from_secs(config.seconds),
         progress: progress_bar(config),
+        pulse: config.pulse.clone(),
         joined: AtomicU32::new(0),
     });
     let mut bots = JoinSet::new();

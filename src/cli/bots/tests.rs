@@ -148,6 +148,7 @@ fn run(behaviour: Behaviour, script: Script) -> Report {
             threads: 1,
             ledger: true,
             progress: false,
+            pulse: None,
         };
         load_with(&config, tables().legend(), &[connector]).await
     })
