@@ -183,8 +183,9 @@ impl Config {
         };
         let threads = flags.simulation_threads.or(raw.simulation_threads).unwrap_or(cores);
         ensure!(
-            (1..=256).contains(&threads),
-            "simulation_threads is {threads}; it must be 1 to 256"
+            (1..=limits::SIMULATION_THREADS_MAX).contains(&threads),
+            "simulation_threads is {threads}; it must be 1 to {}",
+            limits::SIMULATION_THREADS_MAX
         );
         let log = flags.log.or(raw.log).unwrap_or_else(|| "info".to_owned());
         let per_tick = u64::from(ticks_per_second);

@@ -26,8 +26,8 @@ use super::world::{self, World, random};
 use crate::journal::{JetStreamJournal, Journal, Worker, WorkerConfig};
 use crate::lease;
 use crate::model::limits::{
-    TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX, ZONE_HEIGHT_DEFAULT, ZONE_SIDE_MAX,
-    ZONE_SIDE_MIN, ZONE_WIDTH_DEFAULT,
+    SIMULATION_THREADS_MAX, TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX, ZONE_HEIGHT_DEFAULT,
+    ZONE_SIDE_MAX, ZONE_SIDE_MIN, ZONE_WIDTH_DEFAULT,
 };
 use crate::model::{InstanceId, ZoneId};
 use crate::nats::{Bus, ConnectionState, Nats, Queue, Subscription};
@@ -61,7 +61,7 @@ struct Flags {
     ticks_per_second: u32,
     /// Threads that simulate [default: one a core]
     #[arg(long, env = "UNDERCROFT_SIMULATION_THREADS", value_name = "NUMBER",
-        value_parser = clap::value_parser!(u16).range(1..=256))]
+        value_parser = clap::value_parser!(u16).range(1..=SIMULATION_THREADS_MAX as i64))]
     simulation_threads: Option<u16>,
     /// Seconds between snapshots of a zone that is awake
     #[arg(long, env = "UNDERCROFT_SNAPSHOT_SECONDS", value_name = "SECONDS", default_value_t = 15,

@@ -135,9 +135,11 @@ fn read<S: Parser>(args: Vec<OsString>) -> anyhow::Result<Result<S, clap::Error>
     match S::try_parse_from(all) {
         Err(error) if error.use_stderr() && S::try_parse_from(&args).is_ok() => {
             let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            let first = first.strip_prefix("error: ").unwrap_or(first);
-            bail!("in the configuration file {shown}: {first}")
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let said: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+            let said = said.join(" ");
+            let said = said.strip_prefix("error: ").unwrap_or(&said);
+            bail!("in the configuration file {shown}: {said}")
         }
         parsed => Ok(parsed),
     }

@@ -46,6 +46,8 @@ pub const CHARACTERS_PER_ACCOUNT_MAX: usize = 8;
 pub const ADMISSION_REQUESTS_MAX: usize = 4_096;
 /// Snapshots that may wait to be saved; one more is left out, and the next takes its place.
 pub const SNAPSHOTS_WAITING_MAX: usize = 64;
+/// Threads of a process that simulate.
+pub const SIMULATION_THREADS_MAX: usize = 256;
 /// Messages that may wait for a simulation thread; batches of players beyond lose what their
 /// clients send again anyway.
 pub const SIMULATION_MESSAGES_MAX: usize = 4_096;

@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::model::limits::SIMULATION_THREADS_MAX;
+
 /// The simulation is taken for dead after this long without a beat.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
@@ -43,8 +45,8 @@ pub struct Health {
     made: Instant,
     started: AtomicBool,
     obstacles: AtomicU32,
-    /// Milliseconds from `made` to the last sign of life; 0: none yet.
-    beat: AtomicU64,
+    /// Milliseconds from `made` to the last sign of life of each simulation thread; 0: none yet.
+    beats: Box<[AtomicU64]>,
 }
 
 impl Health {
@@ -55,7 +57,7 @@ impl Health {
             made: Instant::now(),
             started: AtomicBool::new(false),
             obstacles: AtomicU32::new(0),
-            beat: AtomicU64::new(0),
+            beats: (0..SIMULATION_THREADS_MAX).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
@@ -74,10 +76,12 @@ impl Health {
         self.obstacles.fetch_and(!(obstacle as u32), Ordering::AcqRel);
     }
 
-    /// A sign of life of the simulation: from the tick loop, also while ticks are held back.
-    pub fn beat(&self) {
+    /// A sign of life of a simulation thread: from its tick loop, also while ticks are held back.
+    pub fn beat(&self, thread: usize) {
         let elapsed = self.made.elapsed().as_millis();
-        self.beat.store(u64::try_from(elapsed).unwrap_or(u64::MAX).max(1), Ordering::Release);
+        if let Some(beat) = self.beats.get(thread) {
+            beat.store(u64::try_from(elapsed).unwrap_or(u64::MAX).max(1), Ordering::Release);
+        }
     }
 
     /// Whether start-up is over.
@@ -102,8 +106,10 @@ impl Health {
     }
 
     fn not_live_at(&self, elapsed: Duration) -> Vec<&'static str> {
-        let beat = Duration::from_millis(self.beat.load(Ordering::Acquire));
-        let is_stalled = !beat.is_zero() && elapsed.saturating_sub(beat) > STALLED_AFTER;
+        let is_stalled = self.beats.iter().any(|beat| {
+            let beat = Duration::from_millis(beat.load(Ordering::Acquire));
+            !beat.is_zero() && elapsed.saturating_sub(beat) > STALLED_AFTER
+        });
         is_stalled.then_some("the simulation stands still").into_iter().collect()
     }
 }
@@ -141,7 +147,7 @@ mod tests {
     fn only_a_simulation_that_has_begun_can_stall() {
         let health = Health::new();
         assert!(health.not_live_at(STALLED_AFTER * 9).is_empty());
-        health.beat();
+        health.beat(1);
         assert!(health.not_live_at(STALLED_AFTER).is_empty());
         assert_eq!(health.not_live_at(STALLED_AFTER * 2), ["the simulation stands still"]);
     }

@@ -1,6 +1,7 @@
 // One session with the server: hello, commands and their numbers, acknowledgements, reconnects.
 // It knows messages and frames; what they look like is the business of world.js.
 
+import { api } from './api.js';
 import { FrameReader } from './frame.js';
 import {
   CLOSE_REASONS,
@@ -103,6 +104,7 @@ export class Session extends EventTarget {
     this.toldFrame = 0;
     this.knownBefore = this.lastCommand;
     try {
+      await this.#refreshGateways();
       const link = await openLink(this.info, this.forced, {
         onMessage: current((bytes) => this.#handle(bytes)),
         onClose: current(({ code }) => this.#lost(code)),
@@ -119,6 +121,13 @@ export class Session extends EventTarget {
     } catch (error) {
       if (epoch === this.epoch) this.#lost(null, error.message);
     }
+  }
+
+  /** Gateways come and go; where there is none to be asked of, those known are tried. */
+  async #refreshGateways() {
+    if (!this.info.gateways || this.attempt === 0) return;
+    const info = await api.info().catch(() => null);
+    if (info?.gateways?.length) this.info = info;
   }
 
   #handle(bytes) {

@@ -9,20 +9,39 @@ const SEND_BYTES_MAX = 256 * 1024;
 /** After WebTransport failed once, the page stays with WebSocket for a while. */
 let webTransportBlockedUntil = 0;
 
+/** Counts the links: each is tried over another gateway than the one before. */
+let turn = 0;
+
+/** Where to connect: an address a carrier, on the page's own host where none is named. */
+function gatewayOf(info) {
+  const { gateways } = info;
+  const own = { websocket: location.host, quic: `:${info.quic_port}` };
+  const gateway = gateways?.length ? gateways[turn++ % gateways.length] : { ...own, ...info };
+  const full = (address, host) => (address.startsWith(':') ? host + address : address);
+  // Browsers try only the first address of a name for WebTransport, and that may be ::1.
+  const quicHost = location.hostname === 'localhost' ? '127.0.0.1' : location.hostname;
+  return {
+    websocket: full(gateway.websocket, location.hostname),
+    quic: full(gateway.quic, quicHost),
+    hashes: gateway.certificate_hashes ?? [],
+  };
+}
+
 /** Opens a link; `forced` is 'websocket', 'webtransport' or null for the best one. */
 export async function openLink(info, forced, handlers) {
+  const gateway = gatewayOf(info);
   const able = typeof WebTransport === 'function' && info.quic_port > 0;
   const wanted = forced === 'webtransport' || performance.now() >= webTransportBlockedUntil;
   if (forced !== 'websocket' && able && wanted) {
     try {
-      return await openWebTransport(info, handlers);
+      return await openWebTransport(gateway, handlers);
     } catch (error) {
       if (forced === 'webtransport') throw error;
       webTransportBlockedUntil = performance.now() + 60_000;
     }
   }
   if (forced === 'webtransport') throw new Error('this browser has no WebTransport here');
-  return openWebSocket(handlers);
+  return openWebSocket(gateway, handlers);
 }
 
 function once(handler) {
@@ -34,9 +53,9 @@ function once(handler) {
   };
 }
 
-function openWebSocket({ onMessage, onClose }) {
-  const url = new URL('/ws', location.href);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+function openWebSocket(gateway, { onMessage, onClose }) {
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+  const url = `${scheme}://${gateway.websocket}/ws`;
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
     socket.binaryType = 'arraybuffer';
@@ -62,11 +81,8 @@ function openWebSocket({ onMessage, onClose }) {
   });
 }
 
-async function openWebTransport(info, handlers) {
-  // Browsers try only the first address of a name here, and for this one that may be ::1.
-  const host = location.hostname === 'localhost' ? '127.0.0.1' : location.hostname;
-  const url = `https://${host}:${info.quic_port}/wt`;
-  const hashes = info.certificate_hashes ?? [];
+async function openWebTransport({ quic, hashes }, handlers) {
+  const url = `https://${quic}/wt`;
   const options = hashes.length
     ? {
         serverCertificateHashes: hashes.map((hash) => ({

@@ -7,6 +7,11 @@ mod cluster;
 mod corpus;
 mod kill;
 mod observability;
+mod page;
 mod rig;
+mod service;
 mod sessions;
 mod startup;
+#[path = "../browser/webdriver.rs"]
+#[expect(dead_code, reason = "it serves more tests than these")]
+mod webdriver;

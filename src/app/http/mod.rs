@@ -251,7 +251,16 @@ fn content_policy(config: &Config, host: Option<&HeaderValue>) -> HeaderValue {
             None => host.split(':').next().unwrap_or(host),
         };
         let port = config.quic_port;
-        HeaderValue::try_from(format!("{REST} ws://{host} wss://{host} https://{name}:{port}")).ok()
+        let mut policy = format!("{REST} ws://{host} wss://{host} https://{name}:{port}");
+        for gateway in config.gateways.iter().flat_map(|gateways| gateways.open()) {
+            let full = |address: &str| match address.strip_prefix(':') {
+                Some(port) => format!("{name}:{port}"),
+                None => address.to_owned(),
+            };
+            let (websocket, quic) = (full(&gateway.websocket), full(&gateway.quic));
+            policy += &format!(" ws://{websocket} wss://{websocket} https://{quic}");
+        }
+        HeaderValue::try_from(policy).ok()
     });
     named.unwrap_or(HeaderValue::from_static(REST))
 }

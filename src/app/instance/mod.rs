@@ -149,6 +149,7 @@ pub fn spawn(
 ) -> std::io::Result<JoinHandle<()>> {
     let zones = zones.into_iter().map(|zone| (zone.id(), zone)).collect();
     let thread = Thread {
+        number,
         inbox,
         zones,
         loading: BTreeMap::new(),
@@ -165,6 +166,7 @@ pub fn spawn(
 }
 
 struct Thread {
+    number: usize,
     inbox: Receiver<Message>,
     zones: BTreeMap<ZoneId, Zone>,
     /// What came for zones that are being loaded.
@@ -209,7 +211,7 @@ impl Thread {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let begun = Instant::now();
-                    self.parts.health.beat();
+                    self.parts.health.beat(self.number);
                     self.do_again(begun);
                     let lateness = begun.saturating_duration_since(deadline);
                     if self.tick() {

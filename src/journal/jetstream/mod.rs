@@ -16,6 +16,7 @@ mod writer;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::object_store::{self, ObjectInfo, ObjectMetadata, ObjectStore};
@@ -34,6 +35,8 @@ const FORMAT_KEY: &str = "undercroft-journal";
 const FORMAT: u32 = 1;
 /// Bytes of a message that carries a part of a snapshot.
 const CHUNK_BYTES: usize = 512 * 1_024;
+/// Longest time that the snapshots may take to be listed.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the journal in NATS cannot be used; one line with cause and remedy.
 #[derive(Debug, thiserror::Error)]
@@ -174,8 +177,13 @@ impl Log {
     }
 
     async fn objects(&self) -> Result<Vec<ObjectInfo>, ReadError> {
-        let list = self.snapshots.list().await.map_err(|error| self.unavailable(&error))?;
-        list.try_collect().await.map_err(|error| self.unavailable(&error))
+        let listed = async {
+            let list = self.snapshots.list().await.map_err(|error| self.unavailable(&error))?;
+            list.try_collect().await.map_err(|error| self.unavailable(&error))
+        };
+        // A server that goes meanwhile never ends the list.
+        let ended = tokio::time::timeout(LIST_TIMEOUT, listed).await;
+        ended.unwrap_or_else(|error| Err(self.unavailable(&error)))
     }
 
     fn broken(&self, what: &str) -> ReadError {
