@@ -176,3 +176,64 @@ fn of_two_instances_of_one_number_the_second_waits_and_the_first_plays_on() {
     assert_eq!(String::from_utf8(said).unwrap(), "", "it was never ready");
     finish(cluster, bots, 0..=0);
 }
+
+/// Numbers from a seed.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// `CHAOS_EVENTS` makes it longer, `CHAOS_SEED` another one.
+#[test]
+fn whatever_dies_next_everybody_plays_on() {
+    let number = |name: &str, otherwise| {
+        std::env::var(name).map_or(otherwise, |text| text.parse::<u64>().unwrap())
+    };
+    let Some((mut cluster, bots)) = populated("chaos", 2, 2) else { return };
+    let mut draws = Draws(number("CHAOS_SEED", 1));
+    let mut done = Vec::new();
+    for _ in 0..number("CHAOS_EVENTS", 8) {
+        let which = 1 + draws.below(2) as u32;
+        let event = draws.below(6);
+        match event {
+            0 => {
+                cluster.kill(Part::Instance(which));
+                all_go_on(&bots);
+                cluster.run(Part::Instance(which));
+            }
+            1 => {
+                cluster.kill(Part::Gateway(which));
+                all_go_on(&bots);
+                cluster.run(Part::Gateway(which));
+            }
+            2 => {
+                cluster.kill(Part::Services);
+                all_go_on(&bots);
+                cluster.run(Part::Services);
+            }
+            3 => {
+                cluster.nats.kill();
+                cluster.nats.restart();
+            }
+            4 => {
+                cluster.process(Part::Instance(which)).signal("STOP");
+                all_go_on(&bots);
+                cluster.process(Part::Instance(which)).signal("CONT");
+            }
+            _ => {
+                cluster.terminate(Part::Instance(which));
+                all_go_on(&bots);
+                cluster.run(Part::Instance(which));
+            }
+        }
+        done.push((event, which));
+        eprintln!("{done:?}");
+        all_go_on(&bots);
+    }
+    finish(cluster, bots, 0..=100);
+}
