@@ -233,12 +233,12 @@ fn spawn_worker(
 /// Takes what the journal's thread tells to the simulation.
 pub(super) fn report(health: Arc<Health>, threads: Threads) -> impl FnMut(Report) + Send {
     move |report: Report| match report {
-        Report::Durable { zone, tick, .. } => {
-            threads.send(zone, instance::Message::Durable { zone, tick });
+        Report::Durable { zone, tick, token } => {
+            threads.send(zone, instance::Message::Durable { zone, tick, token });
         }
-        Report::Refused { zone, error, .. } => {
+        Report::Refused { zone, error, token } => {
             log::error!(zone = zone.0; "{error}");
-            threads.send(zone, instance::Message::Refused(zone));
+            threads.send(zone, instance::Message::Refused { zone, token });
         }
         Report::Failing { error } => {
             health.raise(Obstacle::JournalFailing);

@@ -134,7 +134,7 @@ fn rerun(reader: &Reader, world: &World, id: ZoneId) -> Result<ZoneState, LoadEr
         let snapshot = match reader.snapshot(id, head.tick) {
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => continue,
-            Err(error @ ReadError::Broken { .. }) => {
+            Err(error @ (ReadError::Broken { .. } | ReadError::BrokenMessage { .. })) => {
                 damaged(&error);
                 continue;
             }

@@ -1,5 +1,6 @@
 //! The simulation threads: each ticks its zones on the shared clock and hands on what they say.
 
+mod appends;
 mod tenant;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,6 +22,7 @@ use crate::nats::Subscription;
 use crate::protocol::bus::{Bundle, ToZone};
 use crate::telemetry::{Health, Metrics};
 use crate::zone::{self, Zone};
+use appends::Appends;
 use tenant::Leaving;
 
 /// Ticks of one zone that may wait for the journal before the zone pauses.
@@ -37,15 +39,20 @@ pub enum Message {
     },
     Arrival(Departure),
     Confirmed(DepartureKey),
+    /// The journal has a zone up to a tick; `token` is the request's.
     Durable {
         zone: ZoneId,
         tick: Tick,
+        token: u64,
     },
     Loaded(Box<Zone>),
     /// A zone cannot be loaded; the error was logged.
     Unloadable(ZoneId),
     /// The journal takes no more of a zone: somebody else has written it.
-    Refused(ZoneId),
+    Refused {
+        zone: ZoneId,
+        token: u64,
+    },
     SnapshotSaved {
         zone: ZoneId,
         tick: Tick,
@@ -159,6 +166,7 @@ pub fn spawn(
         listening: BTreeMap::new(),
         leaving: BTreeMap::new(),
         again_at: Instant::now(),
+        appends: Appends::default(),
         stopping: false,
         parts,
     };
@@ -180,6 +188,7 @@ struct Thread {
     listening: BTreeMap<ZoneId, Subscription>,
     leaving: BTreeMap<ZoneId, Leaving>,
     again_at: Instant,
+    appends: Appends,
     stopping: bool,
     parts: Parts,
 }
@@ -277,9 +286,10 @@ impl Thread {
         }
     }
 
-    fn append(&self, entries: Vec<zone::Entry>) {
+    fn append(&mut self, entries: Vec<zone::Entry>) {
         let entries = entries.into_iter().map(crate::app::loader::to_journal).collect();
-        let request = journal::Request::Append { entries, token: 0 };
+        let token = self.appends.next();
+        let request = journal::Request::Append { entries, token };
         if self.parts.journal.send(request).is_err() {
             log::error!("the journal has stopped: nothing that happens now will be shown");
         }
@@ -296,7 +306,7 @@ impl Thread {
             Message::Loaded(_) | Message::Unloadable(_) | Message::Stop => {
                 return self.handle_loading(message);
             }
-            Message::Refused(_)
+            Message::Refused { .. }
             | Message::SnapshotSaved { .. }
             | Message::Gained(_)
             | Message::Lost(_)
@@ -317,6 +327,8 @@ impl Thread {
             }
             Message::Arrival(departure) => zone.handle_arrival(departure),
             Message::Confirmed(key) => zone.handle_confirmed(key),
+            // A late one of the zone as it was before would let out frames that are not durable.
+            Message::Durable { token, .. } if !self.appends.is_current(id, token) => {}
             Message::Durable { tick, .. } => {
                 zone.handle_durable(tick);
                 self.hand_on(id);
@@ -328,7 +340,7 @@ impl Thread {
             }
             Message::Loaded(_)
             | Message::Unloadable(_)
-            | Message::Refused(_)
+            | Message::Refused { .. }
             | Message::SnapshotSaved { .. }
             | Message::Gained(_)
             | Message::Lost(_)
@@ -370,6 +382,7 @@ impl Thread {
                     tenancy.announce(zone.state());
                 }
                 self.zones.insert(id, *zone);
+                self.appends.begin(id);
                 self.hand_on(id);
                 for message in self.loading.remove(&id).unwrap_or_default() {
                     self.handle(message);
@@ -384,7 +397,7 @@ impl Thread {
             | Message::Arrival(_)
             | Message::Confirmed(_)
             | Message::Durable { .. }
-            | Message::Refused(_)
+            | Message::Refused { .. }
             | Message::SnapshotSaved { .. }
             | Message::Gained(_)
             | Message::Lost(_)

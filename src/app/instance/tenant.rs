@@ -157,7 +157,11 @@ impl Thread {
 
     pub(super) fn handle_tenancy(&mut self, message: Message) {
         match message {
-            Message::Refused(zone) => self.refuse(zone),
+            // A late one is of the zone as it was before.
+            Message::Refused { zone, token } if self.appends.is_current(zone, token) => {
+                self.refuse(zone);
+            }
+            Message::Refused { .. } => {}
             Message::SnapshotSaved { zone, tick } => self.saved(zone, tick),
             Message::Gained(zone) => self.gain(zone),
             Message::Lost(zone) => self.lose(zone),
