@@ -190,6 +190,18 @@ pub fn error_code(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
     own.or_else(|| error_code(error.source()?))
 }
 
+/// Whether the server has refused a message because another one is the newest of its subject. It
+/// has two codes for that, of which the library knows one.
+#[must_use]
+pub fn is_refusal(error: &(dyn Error + 'static)) -> bool {
+    matches!(
+        error_code(error),
+        Some(
+            ErrorCode::STREAM_WRONG_LAST_SEQUENCE | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT
+        )
+    )
+}
+
 /// An error and its causes in one line.
 #[must_use]
 pub fn in_words(error: &dyn Error) -> String {

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use async_nats::jetstream::kv::{self, Operation, UpdateErrorKind};
+use async_nats::jetstream::kv::{self, Operation};
 use async_nats::jetstream::stream::StorageType;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 
-use super::{Nats, in_words};
+use super::{Nats, in_words, is_refusal};
 
 /// The wait before something is tried again that the server did not do.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ impl Table {
     pub async fn replace(&self, key: &str, value: Bytes, expected: u64) -> Replaced {
         match self.store.update(key, value, expected).await {
             Ok(revision) => Replaced::Written(revision),
-            Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => Replaced::Refused,
+            Err(error) if is_refusal(&error) => Replaced::Refused,
             Err(error) => {
                 log::debug!("a write to {} has no answer: {}", self.store.name, in_words(&error));
                 Replaced::Unknown(self.look_up(key).await)

@@ -12,7 +12,7 @@ use crate::journal::{
     Entry, Keep, ReadError, SNAPSHOT_PART_BYTES, Snapshot, SnapshotHead, WriteError,
 };
 use crate::model::{Tick, ZoneId};
-use crate::nats::{Nats, error_code, in_words};
+use crate::nats::{Nats, error_code, in_words, is_refusal};
 
 /// Bytes of a message beside those of an entry: the record's head, then the two headers that
 /// [`JetStreamJournal::publish`] sets, each a name and a value that is no longer than 96 bytes. The
@@ -314,12 +314,6 @@ impl End {
         }
         Ok(())
     }
-}
-
-/// Whether the server has refused a message because another one is the newest of its subject.
-fn is_refusal(error: &PublishError) -> bool {
-    error.kind() == PublishErrorKind::WrongLastSequence
-        || error_code(error) == Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT)
 }
 
 /// Whether no server with these settings takes the message, be it the server's own setting or the
