@@ -78,6 +78,7 @@ fn the_picture_of_the_readme() {
         threads: 1,
         ledger: false,
         progress: false,
+        pulse: None,
     };
     browser.open(&format!("{}/?guest=Ada", host.url()));
     browser.wait("s.connected && s.pos", PATIENCE).expect("the game begins");
