@@ -9,6 +9,7 @@ pub mod http;
 pub mod link;
 pub mod play;
 pub mod replay;
+mod table;
 
 use std::io::Write;
 use std::process::ExitCode;
