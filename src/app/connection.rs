@@ -96,7 +96,7 @@ impl Settings for Flags {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        self.common.nats("connection")?;
+        self.common.nats.config("connection")?;
         if let Some(host) = &self.public_host {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
             ensure!(!host.is_empty() && host.chars().all(is_plain), "public_host is \"{host}\"");
@@ -119,7 +119,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let web = sockets.tcp("web", flags.web)?;
     let web_address = web.local_addr().context("asking for the address of WebSocket")?;
     let quic = sockets.udp("quic", flags.quic)?;
-    let nats = Nats::connect(process.runtime.handle(), &flags.common.nats("connection")?)?;
+    let nats = Nats::connect(process.runtime.handle(), &flags.common.nats.config("connection")?)?;
     let folder = DataFolder::open(&flags.data)?;
     let running = start(flags, &process, &nats, &folder, quic, web)?;
     let quic_address = running.door.address;

@@ -94,7 +94,7 @@ impl Settings for Flags {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        self.common.nats("game-instance").map(drop)
+        self.common.nats.config("game-instance").map(drop)
     }
 }
 
@@ -108,7 +108,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let mut sockets = Activated::take()?;
     let process = Process::start(&mut sockets, flags.common.admin)?;
     let name = format!("game-instance {}", flags.instance);
-    let nats = Nats::connect(process.runtime.handle(), &flags.common.nats(&name)?)?;
+    let nats = Nats::connect(process.runtime.handle(), &flags.common.nats.config(&name)?)?;
     let running = start(flags, &process, &nats)?;
     log::info!("waiting to be known as instance {}", flags.instance);
     running.keeper.tenure().wait_until_known();

@@ -61,7 +61,7 @@ impl Settings for Flags {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        self.common.nats("services").map(drop)
+        self.common.nats.config("services").map(drop)
     }
 }
 
@@ -76,7 +76,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let process = Process::start(&mut sockets, flags.common.admin)?;
     let web = sockets.tcp("web", flags.web)?;
     let web_address = web.local_addr()?;
-    let nats = Nats::connect(process.runtime.handle(), &flags.common.nats("services")?)?;
+    let nats = Nats::connect(process.runtime.handle(), &flags.common.nats.config("services")?)?;
     let folder = DataFolder::open(&flags.data)?;
     let store = Arc::new(Store::open(&folder, disk::sqlite::Config::default())?);
     let tokens = Arc::new(keys::load_or_make(&flags.token_keys)?);

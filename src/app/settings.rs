@@ -26,20 +26,8 @@ pub struct Common {
     /// Check the configuration and stop
     #[arg(long)]
     pub check_config: bool,
-    /// Addresses of NATS, with commas between them
-    #[arg(
-        long,
-        env = "UNDERCROFT_NATS",
-        value_name = "URL",
-        default_value = "nats://127.0.0.1:4222"
-    )]
-    pub nats: String,
-    /// File that holds the token for NATS
-    #[arg(long, env = "UNDERCROFT_NATS_TOKEN_FILE", value_name = "FILE")]
-    pub nats_token_file: Option<PathBuf>,
-    /// What the names of all that this world has in NATS begin with
-    #[arg(long, env = "UNDERCROFT_PREFIX", value_name = "NAME", default_value = "undercroft")]
-    pub prefix: String,
+    #[command(flatten)]
+    pub nats: NatsFlags,
     /// Address of health and metrics
     #[arg(
         long,
@@ -53,9 +41,35 @@ pub struct Common {
     pub log: log::LevelFilter,
 }
 
-impl Common {
+/// Where NATS is, and what is of this world there.
+#[derive(Clone, Debug, clap::Args)]
+pub struct NatsFlags {
+    /// Addresses of NATS, with commas between them
+    #[arg(
+        long,
+        global = true,
+        env = "UNDERCROFT_NATS",
+        value_name = "URL",
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    pub nats: String,
+    /// File that holds the token for NATS
+    #[arg(long, global = true, env = "UNDERCROFT_NATS_TOKEN_FILE", value_name = "FILE")]
+    pub nats_token_file: Option<PathBuf>,
+    /// What the names of all that this world has in NATS begin with
+    #[arg(
+        long,
+        global = true,
+        env = "UNDERCROFT_PREFIX",
+        value_name = "NAME",
+        default_value = "undercroft"
+    )]
+    pub prefix: String,
+}
+
+impl NatsFlags {
     /// How to reach NATS, as the process of this name.
-    pub fn nats(&self, name: &str) -> anyhow::Result<nats::Config> {
+    pub fn config(&self, name: &str) -> anyhow::Result<nats::Config> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.prefix.is_empty() || !self.prefix.chars().all(is_plain) {
             bail!("prefix is \"{}\"; it may have letters, digits, - and _ only", self.prefix);
@@ -222,7 +236,7 @@ mod tests {
         let text = "nats = \"nats://a:1\"\nzones_max = 7\nhall = true\n";
         let flags = read_with("both", text, &["--nats", "nats://b:2"]).unwrap();
         assert_eq!(
-            (flags.common.nats.as_str(), flags.zones_max, flags.hall),
+            (flags.common.nats.nats.as_str(), flags.zones_max, flags.hall),
             ("nats://b:2", 7, true)
         );
         let flags = read_with("empty", "", &[]).unwrap();
@@ -246,9 +260,9 @@ mod tests {
 
     #[test]
     fn a_prefix_that_nats_would_misread_is_refused() {
-        let mut common = read_with("prefix", "", &[]).unwrap().common;
-        assert!(common.nats("x").is_ok());
-        common.prefix = "a.b".into();
-        assert!(common.nats("x").unwrap_err().to_string().contains("prefix"));
+        let mut nats = read_with("prefix", "", &[]).unwrap().common.nats;
+        assert!(nats.config("x").is_ok());
+        nats.prefix = "a.b".into();
+        assert!(nats.config("x").unwrap_err().to_string().contains("prefix"));
     }
 }

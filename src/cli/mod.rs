@@ -1,5 +1,6 @@
 //! The command line: one file or folder a subcommand, each with `Args` and `run`.
 
+pub mod admin;
 pub mod bench;
 pub mod bots;
 pub mod content;
@@ -9,6 +10,7 @@ pub mod http;
 pub mod link;
 pub mod play;
 pub mod replay;
+mod table;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -43,6 +45,8 @@ enum What {
     Replay(replay::Args),
     /// Measure this build on this machine.
     Bench(bench::Args),
+    /// Look at a cluster, move its zones, drain its instances.
+    Admin(admin::Args),
 }
 
 /// The whole program: reads the arguments, does what they say, prints an error once.
@@ -63,6 +67,7 @@ pub fn main() -> ExitCode {
         Some(What::Bots(args)) => bots::run_command(&args),
         Some(What::Replay(args)) => replay::run(&args),
         Some(What::Bench(args)) => bench::run(args),
+        Some(What::Admin(args)) => admin::run(&args),
     };
     result.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));

@@ -18,7 +18,7 @@ pub enum HandOverError {
     UnknownTarget { to: InstanceId },
     #[error("instance {to} has not renewed its record lately")]
     SilentTarget { to: InstanceId },
-    #[error("instance {to} is draining")]
+    #[error("instance {to} is draining; name another, or start it anew")]
     DrainingTarget { to: InstanceId },
     #[error("instance {to} runs version {theirs} of the simulation, but the zone is of {zones}")]
     OtherVersion { to: InstanceId, theirs: u32, zones: u32 },

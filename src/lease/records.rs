@@ -41,7 +41,9 @@ impl ZoneRecord {
     /// A zone that somebody asks for and nobody has run yet.
     pub const WANTED: Self = Self { owner: None, epoch: 0, version: 0 };
 
-    pub(super) fn can_go_to(&self, version: u32) -> bool {
+    /// Whether an instance of this version can go on with it.
+    #[must_use]
+    pub fn can_go_to(&self, version: u32) -> bool {
         self.version == 0 || self.version == version
     }
 }

@@ -8,6 +8,7 @@ mod queue;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod trail;
 
 use std::error::Error;
 use std::fmt;

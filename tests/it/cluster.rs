@@ -13,10 +13,10 @@ use crate::rig::cluster::{Cluster, Part};
 use crate::rig::eventually;
 
 const BOTS: usize = 30;
-const FIRST: ZoneId = ZoneId(1);
+pub(crate) const FIRST: ZoneId = ZoneId(1);
 
 /// Bots that play on a cluster.
-fn populated(name: &str, instances: u32, gateways: u32) -> Option<(Cluster, Bots)> {
+pub(crate) fn populated(name: &str, instances: u32, gateways: u32) -> Option<(Cluster, Bots)> {
     let cluster = Cluster::start(name, instances, gateways)?;
     cluster.wait_for_gateways(gateways as usize);
     let bots = Bots::start(cluster.at(), BOTS);
@@ -25,7 +25,7 @@ fn populated(name: &str, instances: u32, gateways: u32) -> Option<(Cluster, Bots
 }
 
 /// Waits until every bot has had frames after this moment.
-fn all_go_on(bots: &Bots) {
+pub(crate) fn all_go_on(bots: &Bots) {
     let before = bots.frames();
     eventually("every bot goes on", || {
         let now = bots.frames();
@@ -35,7 +35,7 @@ fn all_go_on(bots: &Bots) {
 
 /// Looks at the bots and the journals in the end. `resumes`: how often a bot may have had to come
 /// back.
-fn finish(cluster: Cluster, bots: Bots, resumes: std::ops::RangeInclusive<u64>) {
+pub(crate) fn finish(cluster: Cluster, bots: Bots, resumes: std::ops::RangeInclusive<u64>) {
     all_go_on(&bots);
     for (number, outcome) in bots.stop().into_iter().enumerate() {
         let stats = outcome.stats;
@@ -49,7 +49,7 @@ fn finish(cluster: Cluster, bots: Bots, resumes: std::ops::RangeInclusive<u64>) 
 }
 
 /// The instance that runs a zone, and another one that could.
-fn owner_and_other(cluster: &Cluster, zone: ZoneId) -> (InstanceId, InstanceId) {
+pub(crate) fn owner_and_other(cluster: &Cluster, zone: ZoneId) -> (InstanceId, InstanceId) {
     let owner = cluster.owner(&cluster.connect(), zone);
     (owner, InstanceId(if owner.0 == 1 { 2 } else { 1 }))
 }

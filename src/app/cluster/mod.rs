@@ -1,6 +1,8 @@
 //! What the processes of a cluster share: the messages between them, the tables that all see, and
 //! the threads that join both to the loops of [`super`].
 
+pub mod admin;
+pub mod audit;
 pub mod characters;
 pub mod clerk;
 pub mod gateways;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::measure::Transport;
 use super::served::{BotLoad, Served, Window, World};
-use super::table::table;
+use crate::cli::table::table;
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Args {

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use super::floor_load::{Load, Progress, Seen, Target};
 use super::measure::{Measured, Spread, Transport};
 use super::process::Process;
-use super::table::table;
+use crate::cli::table::table;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {

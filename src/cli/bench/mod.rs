@@ -17,7 +17,6 @@ mod process;
 mod replay;
 mod scrape;
 mod served;
-mod table;
 mod tick;
 
 use std::io::Write;

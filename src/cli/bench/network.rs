@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::floors::{self, Floor};
 use super::measure::{Measured, Spread, Transport};
 use super::served::{BotLoad, Served, Window, World};
-use super::table::table;
 use crate::cli::bots::{Quantiles, Report};
+use crate::cli::table::table;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {

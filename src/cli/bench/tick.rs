@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::measure::Spread;
 use super::play::{Play, Shown, Stage};
-use super::table::table;
+use crate::cli::table::table;
 use crate::game::state::ZoneState;
 use crate::sim::{self, Kernel, Scratch, StepOutput};
 use crate::zone::Entry;

@@ -2,6 +2,7 @@
 
 pub(crate) mod server;
 mod table;
+mod trail;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::kv::UpdateError;

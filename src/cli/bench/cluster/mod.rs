@@ -13,11 +13,11 @@ use anyhow::{Context, anyhow, bail, ensure};
 use tokio::runtime::Runtime;
 
 use super::served::Served;
-use super::table::table;
 use crate::app::cluster::leases;
 use crate::app::cluster::mail::{self, InstanceAnswer, InstanceOrder};
 use crate::cli::bots::{self, Carrier, Pulse, Report};
 use crate::cli::http::Server;
+use crate::cli::table::table;
 use crate::client::Behaviour;
 use crate::model::{InstanceId, ZoneId};
 use crate::nats::{self, Bus, Nats};

@@ -1,0 +1,115 @@
+//! What admins did to the cluster, or tried to: written down before and after.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{InstanceId, ZoneId};
+use crate::nats::Nats;
+use crate::nats::trail::{Trail, TrailError};
+
+/// The trail's name.
+pub const AUDIT: &str = "audit";
+
+/// Something that changes who runs what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "lowercase")]
+pub enum Act {
+    Move { zone: ZoneId, to: InstanceId },
+    Drain { instance: InstanceId },
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum Outcome {
+    /// An entry that no other one follows is of an admin that was killed.
+    Begun,
+    Done,
+    Failed {
+        why: String,
+    },
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Seconds since 1970.
+    pub time: u64,
+    pub who: String,
+    #[serde(flatten)]
+    pub act: Act,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Move { zone, to } => write!(f, "move zone {zone} to instance {to}"),
+            Self::Drain { instance } => write!(f, "drain instance {instance}"),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Begun => f.write_str("begun"),
+            Self::Done => f.write_str("done"),
+            Self::Failed { why } => write!(f, "failed: {why}"),
+        }
+    }
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct Audit(Trail);
+
+impl Audit {
+    pub fn open(nats: &Nats) -> Result<Self, TrailError> {
+        Ok(Self(Trail::open(nats, AUDIT)?))
+    }
+
+    /// Writes down what somebody does now; when it returns, it is kept.
+    pub fn note(&self, who: &str, act: Act, outcome: Outcome) -> Result<(), TrailError> {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let entry = Entry { time, who: who.to_owned(), act, outcome };
+        let text = serde_json::to_vec(&entry).expect("an entry is plain data");
+        self.0.append(Bytes::from(text))
+    }
+
+    /// The newest entries, at most so many, the oldest of them first.
+    pub fn newest(&self, count: u64) -> Result<Vec<Entry>, TrailError> {
+        let read = |bytes: Bytes| {
+            let entry = serde_json::from_slice(&bytes);
+            if entry.is_err() {
+                log::warn!("an entry of the audit log is not of this version and is passed over");
+            }
+            entry.ok()
+        };
+        Ok(self.0.newest(count)?.into_iter().filter_map(read).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_flat_and_come_back() {
+        let act = Act::Move { zone: ZoneId(3), to: InstanceId(2) };
+        let outcome = Outcome::Failed { why: "no".to_owned() };
+        let entry = Entry { time: 7, who: "a@b".to_owned(), act, outcome };
+        let text = serde_json::to_string(&entry).unwrap();
+        let flat =
+            r#"{"time":7,"who":"a@b","act":"move","zone":3,"to":2,"outcome":"failed","why":"no"}"#;
+        assert_eq!(text, flat);
+        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
+        let drain = r#"{"time":1,"who":"a","act":"drain","instance":4,"outcome":"done"}"#;
+        let entry: Entry = serde_json::from_str(drain).unwrap();
+        assert_eq!(format!("{}: {}", entry.act, entry.outcome), "drain instance 4: done");
+    }
+}

@@ -1,0 +1,171 @@
+//! `undercroft admin`: looks at a cluster, moves its zones, drains its instances.
+
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args as ClapArgs, Subcommand};
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::table::table;
+use crate::app::cluster::admin;
+use crate::app::cluster::audit::{Act, Audit, Entry};
+use crate::app::settings::NatsFlags;
+use crate::model::{InstanceId, ZoneId};
+use crate::nats::Nats;
+use crate::telemetry::logging::{self, Style};
+
+/// Look at a cluster, move its zones, drain its instances.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    #[command(flatten)]
+    nats: NatsFlags,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Zones and who runs them
+    #[command(subcommand)]
+    Zone(Zone),
+    /// Instances, which run zones
+    #[command(subcommand)]
+    Instance(Instance),
+    /// Show what admins did
+    Audit {
+        /// The newest so many entries
+        #[arg(long, value_name = "NUMBER", default_value_t = 20,
+            value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        last: u64,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Zone {
+    /// Show all zones
+    List(Form),
+    /// Move a zone to another instance; players stay connected
+    Move { zone: u32, instance: u32 },
+}
+
+#[derive(Debug, Subcommand)]
+enum Instance {
+    /// Show all instances, those that are gone among them
+    List(Form),
+    /// Move all zones of an instance to others; it takes none until it is started anew
+    Drain { instance: u32 },
+}
+
+/// How a list is printed.
+#[derive(Debug, ClapArgs)]
+struct Form {
+    /// For programs: an array of JSON in one line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries the subcommand out.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (_runtime, nats) = connect(&args.nats, "undercroft admin")?;
+    let said = match &args.what {
+        What::Zone(Zone::List(form)) => form.print(&admin::zones(&nats)?, zones)?,
+        What::Zone(Zone::Move { zone, instance }) => {
+            let act = Act::Move { zone: ZoneId(*zone), to: InstanceId(*instance) };
+            admin::carry_out(&nats, &who(), act)?;
+            format!("zone {zone} is with instance {instance} now\n")
+        }
+        What::Instance(Instance::List(form)) => {
+            form.print(&admin::instances(&nats)?, |rows| instances(rows, count))?
+        }
+        What::Instance(Instance::Drain { instance }) => {
+            let act = Act::Drain { instance: InstanceId(*instance) };
+            admin::carry_out(&nats, &who(), act)?;
+            format!("instance {instance} has no zone left\n")
+        }
+        What::Audit { last, form } => {
+            let entries = Audit::open(&nats)?.newest(*last)?;
+            form.print(&entries, |entries| {
+                let line = |entry: &Entry| {
+                    let (act, outcome) = (&entry.act, &entry.outcome);
+                    format!("{}  {}  {act}: {outcome}\n", entry.time, entry.who)
+                };
+                entries.iter().map(line).collect()
+            })?
+        }
+    };
+    print(&said)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A connection to NATS, which lives as long as its runtime.
+pub(super) fn connect(flags: &NatsFlags, name: &str) -> anyhow::Result<(Runtime, Nats)> {
+    logging::init(log::LevelFilter::Warn, Style::Terminal);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("starting the input and output thread")?;
+    let nats = Nats::connect(runtime.handle(), &flags.config(name)?)?;
+    Ok((runtime, nats))
+}
+
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to standard output")
+}
+
+/// A table of instances; `zones` says what of their zones is shown.
+pub(super) fn instances(
+    rows: &[admin::InstanceView],
+    zones: impl Fn(&[ZoneId]) -> String,
+) -> String {
+    let cells = |row: &admin::InstanceView| {
+        let state = match (row.is_living, row.is_draining) {
+            (false, _) => "silent",
+            (true, true) => "draining",
+            (true, false) => "living",
+        };
+        let [capacity, version] = [row.capacity, row.version].map(|number| number.to_string());
+        vec![row.instance.to_string(), state.to_owned(), capacity, version, zones(&row.zones)]
+    };
+    let rows: Vec<_> = rows.iter().map(cells).collect();
+    table(&["instance", "state", "capacity", "version", "zones"], &rows)
+}
+
+fn count(zones: &[ZoneId]) -> String {
+    zones.len().to_string()
+}
+
+fn zones(rows: &[admin::ZoneView]) -> String {
+    let cells = |row: &admin::ZoneView| {
+        let owner = row.owner.map_or_else(|| "-".to_owned(), |owner| owner.to_string());
+        vec![row.zone.to_string(), owner, row.epoch.to_string()]
+    };
+    let rows: Vec<_> = rows.iter().map(cells).collect();
+    table(&["zone", "owner", "epoch"], &rows)
+}
+
+impl Form {
+    fn print<T: Serialize>(
+        &self,
+        rows: &[T],
+        plain: impl FnOnce(&[T]) -> String,
+    ) -> anyhow::Result<String> {
+        Ok(if self.json { serde_json::to_string(rows)? + "\n" } else { plain(rows) })
+    }
+}
+
+/// Who sits at the keyboard, as the system has it: whoever has become root by sudo is named.
+fn who() -> String {
+    let name = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+    let number = || std::fs::metadata("/proc/self").map(|own| format!("uid {}", own.uid()));
+    let name = name.or_else(|| number().ok()).unwrap_or_else(|| "somebody".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.unwrap_or_else(|_| "somewhere".to_owned());
+    format!("{name}@{}", host.trim())
+}
