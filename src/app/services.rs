@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Parser;
@@ -21,9 +22,12 @@ use crate::disk::{self, DataFolder};
 use crate::game::state::Departure;
 use crate::model::limits::{TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX};
 use crate::model::{AccountId, CharacterId, SessionId};
-use crate::nats::{Bus, Nats, Queue, Subscription};
-use crate::store::{Store, StoreError};
-use crate::telemetry::Metrics;
+use crate::nats::{Bus, Nats, NotTaken, Queue, Subscription};
+use crate::store::{PostgresStore, Store, StoreError};
+use crate::telemetry::{Health, Metrics, Obstacle};
+
+/// How often a store that is a server is asked whether it is there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Accounts and characters over HTTP, the page, and the store of what outlives the zones.
 #[derive(Clone, Debug, Parser)]
@@ -31,9 +35,13 @@ use crate::telemetry::Metrics;
 struct Flags {
     #[command(flatten)]
     common: Common,
-    /// Folder of the store
+    /// Folder of the store, where it is not in PostgreSQL
     #[arg(long, env = "UNDERCROFT_DATA", value_name = "FOLDER", default_value = "services-data")]
     data: PathBuf,
+    /// File that holds the address of a PostgreSQL database for the store:
+    /// postgres://USER:PASSWORD@HOST:5432/DATABASE
+    #[arg(long, env = "UNDERCROFT_POSTGRES_URL_FILE", value_name = "FILE")]
+    postgres_url_file: Option<PathBuf>,
     /// Address of the page and the API; from systemd, the socket named web
     #[arg(long, env = "UNDERCROFT_WEB", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     web: SocketAddr,
@@ -61,6 +69,7 @@ impl Settings for Flags {
     }
 
     fn check(&self) -> anyhow::Result<()> {
+        self.postgres_url_file.as_deref().map(settings::read_secret).transpose()?;
         self.common.nats.config("services").map(drop)
     }
 }
@@ -77,8 +86,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let web = sockets.tcp("web", flags.web)?;
     let web_address = web.local_addr()?;
     let nats = Nats::connect(process.runtime.handle(), &flags.common.nats.config("services")?)?;
-    let folder = DataFolder::open(&flags.data)?;
-    let store = Arc::new(Store::open(&folder, disk::sqlite::Config::default())?);
+    let store = Arc::new(open_store(flags, &process)?);
     let tokens = Arc::new(keys::load_or_make(&flags.token_keys)?);
     let world = World::shared(&nats, None)?;
     let bus = Bus::new(&nats);
@@ -93,7 +101,8 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     process.serve(web, routes, None)?;
     let events = Queue::open(&nats, EVENTS)?;
     let _answering = answer_gateways(&nats, &bus, store.clone())?;
-    process.runtime.spawn(feed(events, store, metrics));
+    process.runtime.spawn(feed(events, store.clone(), metrics));
+    process.runtime.spawn(watch(store, process.health.clone()));
     let line = format!(" web=http://{web_address}");
     let ended = process.run(&line, || "serving".to_owned())?;
     log::info!("{ended}: stopping");
@@ -101,15 +110,59 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn open_store(flags: &Flags, process: &Process) -> anyhow::Result<Store> {
+    let Some(file) = &flags.postgres_url_file else {
+        let folder = DataFolder::open(&flags.data)?;
+        return Ok(Store::open(&folder, disk::sqlite::Config::default())?);
+    };
+    process.health.raise(Obstacle::StoreFailing);
+    let url = settings::read_secret(file)?;
+    Ok(Store::Postgres(PostgresStore::unprepared(process.runtime.handle(), &url)?))
+}
+
+/// Connects to a store that is a server once it is there, and tells when it goes and comes back.
+async fn watch(store: Arc<Store>, health: Arc<Health>) {
+    let mut was_well = None;
+    loop {
+        let store = store.clone();
+        let look = move || match &*store {
+            Store::Sqlite(_) => None,
+            Store::Postgres(it) if it.is_prepared() => {
+                Some(it.ping().map_err(|error| error.to_string()))
+            }
+            Store::Postgres(it) => Some(it.prepare().map_err(|error| error.to_string())),
+        };
+        let Ok(Some(seen)) = tokio::task::spawn_blocking(look).await else { return };
+        if was_well.replace(seen.is_ok()) != Some(seen.is_ok()) {
+            match seen {
+                Ok(()) => {
+                    log::info!("the store in PostgreSQL is used");
+                    health.clear(Obstacle::StoreFailing);
+                }
+                Err(detail) => {
+                    log::error!("{detail}; trying again");
+                    health.raise(Obstacle::StoreFailing);
+                }
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 /// Tells the store what instances have kept for it.
 async fn feed(events: Queue, store: Arc<Store>, metrics: Arc<Metrics>) {
     let take = move |payload: Bytes| {
         let Some(departure) = mail::decode::<Departure>(&payload) else {
-            return Err("an event for the store is of another version: update this program".into());
+            metrics.events_refused.inc();
+            return Err(NotTaken::Ever("an event for the store is of another version".to_owned()));
         };
         registrar::register(&store, &departure).map_err(|error| {
             metrics.errors.with_label_values(&["store"]).inc();
-            error.to_string()
+            if error.is_temporary() {
+                return NotTaken::Yet(error.to_string());
+            }
+            metrics.events_refused.inc();
+            NotTaken::Ever(format!("event {}: {error}", registrar::key_text(departure.key)))
         })
     };
     events.follow(take).await;

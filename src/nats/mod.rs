@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 pub use bus::{Bus, NoAnswer, Subscription};
-pub use queue::{Queue, QueueError};
+pub use queue::{NotTaken, Queue, QueueError};
 
 /// The oldest server that has what is needed: metadata of streams.
 const VERSION_MIN: (i64, i64, i64) = (2, 10, 0);

@@ -26,6 +26,15 @@ pub struct QueueError {
     detail: String,
 }
 
+/// Why something was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It may be taken later: what comes behind it waits.
+    Yet(String),
+    /// It never will be: it is put aside, and what comes behind it is taken.
+    Ever(String),
+}
+
 /// A queue; clones share it.
 #[derive(Clone, Debug)]
 pub struct Queue {
@@ -49,6 +58,15 @@ impl Queue {
         };
         let opened = nats.wait(nats.jetstream().get_or_create_stream(config));
         opened.map_err(|error| queue.failed(&error))?;
+        let aside = stream::Config {
+            name: format!("{}-refused", queue.stream()),
+            subjects: vec![queue.aside()],
+            storage: StorageType::File,
+            discard: DiscardPolicy::New,
+            ..stream::Config::default()
+        };
+        let opened = nats.wait(nats.jetstream().get_or_create_stream(aside));
+        opened.map_err(|error| queue.failed(&error))?;
         Ok(queue)
     }
 
@@ -63,8 +81,11 @@ impl Queue {
     }
 
     /// Has all taken that is kept, in order, until the process ends. What `take` fails to take, it
-    /// is given again; `take` may wait.
-    pub async fn follow(self, take: impl Fn(Bytes) -> Result<(), String> + Send + Sync + 'static) {
+    /// is given again, unless it says that it never will; `take` may wait.
+    pub async fn follow(
+        self,
+        take: impl Fn(Bytes) -> Result<(), NotTaken> + Send + Sync + 'static,
+    ) {
         let take = Arc::new(take);
         loop {
             if let Err(detail) = self.follow_once(&take).await {
@@ -76,7 +97,7 @@ impl Queue {
 
     async fn follow_once(
         &self,
-        take: &Arc<impl Fn(Bytes) -> Result<(), String> + Send + Sync + 'static>,
+        take: &Arc<impl Fn(Bytes) -> Result<(), NotTaken> + Send + Sync + 'static>,
     ) -> Result<(), String> {
         let config = pull::Config {
             durable_name: Some(self.name.clone()),
@@ -100,7 +121,15 @@ impl Queue {
             loop {
                 let (take, payload) = (take.clone(), message.payload.clone());
                 let taken = tokio::task::spawn_blocking(move || take(payload)).await;
-                let Err(detail) = taken.map_err(|error| error.to_string())? else { break };
+                let detail = match taken.map_err(|error| error.to_string())? {
+                    Ok(()) => break,
+                    Err(NotTaken::Yet(detail)) => detail,
+                    Err(NotTaken::Ever(detail)) => {
+                        self.put_aside(message.payload.clone()).await?;
+                        log::error!("put aside in {}-refused: {detail}", self.stream());
+                        break;
+                    }
+                };
                 if !std::mem::replace(&mut is_failing, true) {
                     log::error!("{detail}; trying again");
                 }
@@ -114,6 +143,18 @@ impl Queue {
             message.ack().await.map_err(|error| error.to_string())?;
         }
         Ok(())
+    }
+
+    /// Keeps what is refused for good, until somebody looks; twice where the process ends here.
+    async fn put_aside(&self, payload: Bytes) -> Result<(), String> {
+        let jetstream = self.nats.jetstream();
+        let sent = jetstream.publish(self.aside(), payload).await;
+        sent.map_err(|error| in_words(&error))?.await.map_err(|error| in_words(&error))?;
+        Ok(())
+    }
+
+    fn aside(&self) -> String {
+        format!("{}-refused", self.subject())
     }
 
     fn stream(&self) -> String {

@@ -85,7 +85,8 @@ impl Problem {
         if let Self::TooMany { wait } = self {
             return Some(*wait);
         }
-        matches!(self, Self::Busy).then_some(Duration::from_secs(1))
+        let (status, _) = self.parts();
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::CharacterId;
 use crate::services::{Claims, Kind};
-use crate::store::{Death, Summary};
+use crate::store::{Death, PostgresStore, Summary};
 
 struct Server {
     router: Router,
@@ -39,7 +39,11 @@ impl Got {
 }
 
 fn server(config: Config) -> Server {
-    let store = Arc::new(Store::in_memory().unwrap());
+    server_of(config, Store::in_memory().unwrap())
+}
+
+fn server_of(config: Config, store: Store) -> Server {
+    let store = Arc::new(store);
     let metrics = Arc::new(Metrics::new());
     let page = Asset {
         path: "/index.html",
@@ -81,6 +85,17 @@ impl Server {
 
 fn token(got: &Got) -> String {
     got.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_to_be_asked_again() {
+    let runtime = tokio::runtime::Handle::current();
+    let away = PostgresStore::unprepared(&runtime, "postgres://u:secret@localhost/world").unwrap();
+    let server = server_of(Config::default(), Store::Postgres(away));
+    let got = server.get("/api/hall-of-fame").await;
+    got.expect_problem(503, "store_failing");
+    assert_eq!(got.header("retry-after"), "1");
+    assert!(!got.body.contains("localhost"), "{}", got.body);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The real server, for the tests of every room that speaks to it.
 
+mod queue;
 pub(crate) mod server;
 mod table;
 mod trail;

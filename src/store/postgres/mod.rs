@@ -5,7 +5,9 @@ mod pool;
 mod schema;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Error, PgConnection, query, query_as, query_scalar};
 use tokio::runtime::Handle;
 
@@ -35,7 +37,10 @@ pub(super) const HALL_OF_FAME: &str = "
 /// away each call fails in a moment, and works again as soon as the server does.
 pub struct PostgresStore {
     runtime: Handle,
+    options: PgConnectOptions,
     pool: Pool,
+    /// Whether its tables are known to be as this version wants them.
+    is_prepared: AtomicBool,
 }
 
 impl PostgresStore {
@@ -43,10 +48,35 @@ impl PostgresStore {
     /// `url` is `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; what it leaves out is looked for as
     /// psql does (`PGPASSFILE` and so on). Must not be called on a thread of the runtime.
     pub fn open(runtime: &Handle, url: &str) -> Result<Self, ConnectError> {
+        let store = Self::unprepared(runtime, url)?;
+        store.prepare()?;
+        Ok(store)
+    }
+
+    /// The same without looking for the server: until [`PostgresStore::prepare`] has succeeded,
+    /// each call fails as if the server were away.
+    pub fn unprepared(runtime: &Handle, url: &str) -> Result<Self, ConnectError> {
         let options = connect::parse(url)?;
-        let server = connect::describe(&options);
-        runtime.block_on(connect::prepare(&options, &server))?;
-        Ok(Self { runtime: runtime.clone(), pool: Pool::new(options, server) })
+        let pool = Pool::new(options.clone(), connect::describe(&options));
+        Ok(Self { runtime: runtime.clone(), options, pool, is_prepared: AtomicBool::new(false) })
+    }
+
+    /// Finds out whether the database can be used; the first time that it can, its tables are made
+    /// or brought up to date. Must not be called on a thread of the runtime.
+    pub fn prepare(&self) -> Result<(), ConnectError> {
+        self.runtime.block_on(connect::prepare(&self.options, self.pool.server()))?;
+        self.is_prepared.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether the server answers; anything but a yes is said as a call would.
+    pub fn ping(&self) -> Result<(), StoreError> {
+        self.call(async |c| Ok(query("SELECT 1").execute(c).await.map(drop)?))
+    }
+
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        self.is_prepared.load(Ordering::Acquire)
     }
 
     pub(super) fn create_guest(&self, now: u64) -> Result<Account, StoreError> {
@@ -336,6 +366,7 @@ impl PostgresStore {
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
+        self.known()?;
         self.runtime.block_on(self.pool.call(work))
     }
 
@@ -343,7 +374,16 @@ impl PostgresStore {
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
+        self.known()?;
         self.runtime.block_on(self.pool.change(work))
+    }
+
+    fn known(&self) -> Result<(), StoreError> {
+        if self.is_prepared() {
+            return Ok(());
+        }
+        let (server, detail) = (self.pool.server().to_owned(), "no connection yet".to_owned());
+        Err(StoreError::Unavailable { server, detail })
     }
 }
 
