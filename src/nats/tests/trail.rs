@@ -25,5 +25,5 @@ fn what_was_appended_is_there_after_the_server_was_killed_and_the_newest_can_be_
     let stream =
         nats.wait(nats.jetstream().get_stream(format!("{}-audit", nats.prefix()))).unwrap();
     assert!(nats.wait(stream.delete_message(1)).is_err(), "nothing goes from it");
-    assert!(nats.wait(stream.purge()).is_err(), "nothing goes from it");
+    assert!(nats.wait(stream.purge().into_future()).is_err(), "nothing goes from it");
 }

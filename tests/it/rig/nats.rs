@@ -30,7 +30,7 @@ impl NatsServer {
             static SAID: Once = Once::new();
             // Past the harness, which keeps what a test prints.
             SAID.call_once(|| {
-                stderr().write_all(b"skipped: the cluster: no nats-server\n").unwrap()
+                stderr().write_all(b"skipped: the cluster: no nats-server\n").unwrap();
             });
             return None;
         }
