@@ -9,6 +9,7 @@ mod corpus;
 mod kill;
 mod observability;
 mod page;
+mod postgres;
 mod rig;
 mod service;
 mod sessions;
