@@ -148,6 +148,7 @@ impl Worker {
             receiver,
             chores: VecDeque::new(),
             released: BTreeSet::new(),
+            refused: BTreeMap::new(),
             releasing: None,
             is_stopping: is_stopping.clone(),
             is_over: false,
@@ -205,6 +206,8 @@ struct State {
     chores: VecDeque<Chore>,
     /// Zones that were released and have had no entries since.
     released: BTreeSet<ZoneId>,
+    /// Zones of which an entry was refused, and its tick.
+    refused: BTreeMap<ZoneId, Tick>,
     /// The zone of the release that was met last: nothing after it is taken before it is done.
     releasing: Option<ZoneId>,
     is_stopping: Arc<AtomicBool>,
@@ -269,8 +272,9 @@ impl State {
     /// Keeps a chore for later. One of a zone that was released is left out: what it was made from
     /// may never have come to be in the log that others have written since.
     fn put_off(&mut self, chore: Chore) {
-        if self.released.contains(&chore.zone()) {
-            log::debug!("a chore for zone {} came after its release", chore.zone());
+        let zone = chore.zone();
+        if self.released.contains(&zone) || self.refused.contains_key(&zone) {
+            log::debug!("a chore for zone {zone} came after its release or refusal");
         } else {
             self.chores.push_back(chore);
         }
@@ -287,6 +291,7 @@ impl State {
             self.step(chore)?;
         }
         self.journal.release(zone);
+        self.refused.remove(&zone);
         self.released.insert(zone);
         Ok(())
     }
@@ -294,6 +299,7 @@ impl State {
     /// Commits all batches at once. Where something in them can never be written they are tried
     /// one by one, and that one zone by zone: a zone that is refused harms no other.
     fn commit(&mut self, mut batches: Vec<Batch>) -> Result<(), Abandoned> {
+        self.refuse_again(&mut batches);
         let mut group = Vec::new();
         let counts: Vec<usize> = batches.iter().map(|batch| batch.entries.len()).collect();
         for batch in &mut batches {
@@ -310,7 +316,11 @@ impl State {
             return Ok(());
         };
         if let [Batch { token, .. }] = *batches {
-            if group.iter().all(|entry| entry.zone == zone) {
+            if let [first, ..] = group.as_slice()
+                && group.iter().all(|entry| entry.zone == zone)
+            {
+                self.refused.insert(zone, first.tick);
+                self.chores.retain(|chore| chore.zone() != zone);
                 (self.report)(Report::Refused { zone, token, error });
                 return Ok(());
             }
@@ -329,6 +339,29 @@ impl State {
             self.commit(vec![Batch { entries, ..batch }])?;
         }
         Ok(())
+    }
+
+    /// Takes out what follows an entry that was refused, until the zone is let go of: it is of
+    /// another future than the log, even where its tick would be the next of what somebody else has
+    /// written.
+    fn refuse_again(&mut self, batches: &mut [Batch]) {
+        if self.refused.is_empty() {
+            return;
+        }
+        for Batch { entries, token } in batches {
+            let mut again = BTreeMap::new();
+            entries.retain(|entry| match self.refused.get(&entry.zone) {
+                Some(&expected) => {
+                    again.entry(entry.zone).or_insert((expected, entry.tick));
+                    false
+                }
+                None => true,
+            });
+            for (zone, (expected, got)) in again {
+                let error = WriteError::OutOfSequence { zone, expected, got };
+                (self.report)(Report::Refused { zone, token: *token, error });
+            }
+        }
     }
 
     /// The inner result is an error only for what no later try can change.

@@ -221,3 +221,31 @@ fn a_sender_learns_of_a_full_queue_and_of_the_end() {
     assert_eq!(requests.send(append(1, 0..1, 1)), Err(Stopped));
     assert_eq!(requests.try_send(append(1, 0..1, 1)), Err(Stopped));
 }
+
+#[test]
+fn what_follows_a_refused_entry_is_refused_until_the_zone_is_let_go_of() {
+    let Some(server) = Server::start("follows") else { return };
+    let nats = server.connect();
+    let mut other = JetStreamJournal::open(&nats, 2).unwrap();
+    // Somebody else writes 51 after the zone was read up to 50 and before the first look here.
+    other.append(&[entry(ZoneId(1), 50), entry(ZoneId(1), 51)]).unwrap();
+    let fixture = spawn(Journal::JetStream(JetStreamJournal::open(&nats, 1).unwrap()));
+    for token in 1..=3 {
+        // The second would be the next of the log, and is of another future.
+        fixture.send(append(1, 50 + token..51 + token, token));
+    }
+    fixture.send(Request::Snapshot(snapshot(ZoneId(1), 51, 10)));
+    for token in 1..=3 {
+        let report = fixture.next();
+        let Report::Refused { zone: ZoneId(1), token: of, .. } = report else {
+            panic!("{report:?}")
+        };
+        assert_eq!(of, token);
+    }
+    fixture.send(Request::Release { zone: ZoneId(1) });
+    fixture.send(append(1, 52..53, 4));
+    fixture.expect_durable(1, 52, 4);
+    let reader = fixture.worker.shutdown().unwrap().reader().unwrap();
+    assert_eq!(all(&reader, ZoneId(1), None).len(), 3);
+    assert_eq!(reader.snapshots(ZoneId(1)).unwrap(), []);
+}
