@@ -60,7 +60,7 @@ impl Journal {
         for (_, writer, entry, expected) in due {
             let (zone, tick) = (entry.zone, entry.tick);
             let log = self.logs.entry(zone).or_default();
-            let known = log.iter().rposition(|(by, it)| (*by, it.tick) == (writer, tick));
+            let known = log.iter().rposition(|(by, it)| (*by, it) == (writer, &entry));
             let answer = match known {
                 Some(at) => Some(at + 1),
                 None if log.len() == expected => {

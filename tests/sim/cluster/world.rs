@@ -100,10 +100,12 @@ impl World {
             self.step(step, true);
         }
         self.calm_down();
-        let mut step = 0;
-        while step < 100 * STEPS_A_TICK || !self.is_settled() {
+        // Settled for so long that whoever attached last has been shown all of a floor.
+        let (mut step, mut settled) = (0, 0);
+        while settled < 100 * STEPS_A_TICK {
             self.step(step, false);
             step += 1;
+            settled = if self.is_settled() { settled + 1 } else { 0 };
             let seed = self.seed;
             assert!(
                 step < 1_200 * STEPS_A_TICK,
