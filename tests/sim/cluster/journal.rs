@@ -134,6 +134,8 @@ pub struct Writer {
     writing: BTreeMap<ZoneId, (Duration, Entry)>,
     batch: BTreeMap<ZoneId, Tick>,
     refused: BTreeSet<ZoneId>,
+    /// Zones that were let go of and have no new entry yet.
+    released: BTreeSet<ZoneId>,
 }
 
 /// How long an answer may take before the entry is sent again.
@@ -148,6 +150,7 @@ impl Writer {
             writing: BTreeMap::new(),
             batch: BTreeMap::new(),
             refused: BTreeSet::new(),
+            released: BTreeSet::new(),
         }
     }
 
@@ -175,7 +178,12 @@ impl Writer {
             }
             match self.queue.pop_front() {
                 None => return reports,
-                Some(Request::Release(zone)) => drop(self.ends.remove(&zone)),
+                Some(Request::Release(zone)) => {
+                    self.ends.remove(&zone);
+                    self.released.insert(zone);
+                }
+                // It may be of a future that never came to be.
+                Some(Request::Snapshot(state)) if self.released.contains(&state.zone) => {}
                 Some(Request::Snapshot(state)) => {
                     let (zone, tick) = (state.zone, state.tick);
                     let end = self.know(zone, journal);
@@ -198,10 +206,13 @@ impl Writer {
         for entry in entries {
             let (zone, tick) = (entry.zone, entry.tick);
             self.batch.insert(zone, tick);
+            self.released.remove(&zone);
             let end = self.know(zone, journal);
             let is_next = end.last.is_none_or(|last| last.next() == tick);
             if end.is_overtaken || !is_next {
                 self.refused.insert(zone);
+                // So is what follows, until the zone is let go of.
+                self.ends.insert(zone, End { is_overtaken: true, ..end });
                 continue;
             }
             journal.publish(now, self.boot, entry.clone(), end.length);
