@@ -9,7 +9,9 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look for one thing")]
 #![allow(unreachable_pub, reason = "the modules of a test are private")]
 
+mod cluster;
 mod network;
+mod player;
 mod recording;
 mod reference;
 mod server;

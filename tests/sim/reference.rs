@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use undercroft::game::catalog::Note;
+use undercroft::game::ledger::{self, Holdings};
 use undercroft::game::player::new_sheet;
 use undercroft::game::state::{
     Audience, Departure, DepartureKey, Destination, Event, Happening, Input, STORE, Sheet, Subject,
@@ -158,6 +159,11 @@ impl Reference {
         }
     }
 
+    /// How often a character came into a zone, from another or from rest.
+    pub fn arrivals(&self) -> u64 {
+        self.arrived.len() as u64
+    }
+
     /// Compares the two ends of every move; `stored` is what the store has.
     pub fn check_moves(&self, stored: &BTreeMap<CharacterId, Sheet>) {
         let seed = self.seed;
@@ -219,4 +225,28 @@ fn notes_about(character: CharacterId, body: u16, events: &[Event]) -> Vec<u8> {
         (told || its).then_some(code)
     };
     events.iter().filter_map(about).collect()
+}
+
+/// No item and no gold piece is lost or doubled: each zone's books agree with what is there, and
+/// over all zones what is there is what was made and not used up, and what characters began with.
+pub fn check_conservation(states: &[&ZoneState], seed: u64) {
+    let mut there = Holdings::default();
+    let mut made = Holdings::default();
+    for state in states {
+        assert!(ledger::check(state), "seed {seed}: the books of zone {}", state.zone);
+        let found = ledger::recount(state);
+        there.items += found.items;
+        there.gold += found.gold;
+        // A zone may use up more than was made in it: things come from elsewhere.
+        let net = |plus: u64, minus: u64| plus.wrapping_sub(minus);
+        let ledger = &state.ledger;
+        made.items = made.items.wrapping_add(net(ledger.items_made, ledger.items_used));
+        made.gold = made.gold.wrapping_add(net(ledger.gold_made, ledger.gold_used));
+        for &character in state.players.keys() {
+            let began = Holdings::of(&new_sheet(character, "", seed));
+            made.items = made.items.wrapping_add(began.items);
+            made.gold = made.gold.wrapping_add(began.gold);
+        }
+    }
+    assert_eq!(there, made, "seed {seed}");
 }

@@ -55,6 +55,14 @@ impl Disk {
     }
 }
 
+/// The zone as the generator makes it.
+pub fn fresh(world_seed: u64, id: ZoneId) -> ZoneState {
+    generate(&match u8::try_from(id.0) {
+        Ok(depth) => ZoneSpec::floor(id, world_seed, depth, 64, 48),
+        Err(_) => ZoneSpec::arena(id, world_seed),
+    })
+}
+
 impl Server {
     /// Starts on what is on disk, as a server does: newest snapshot, then the journal.
     pub fn start(world_seed: u64, disk: Disk) -> Self {
@@ -93,20 +101,12 @@ impl Server {
                 replayer.into_state()
             }
             None => {
-                let state = self.fresh(id);
+                let state = fresh(self.world_seed, id);
                 self.disk.snapshots.insert(id, vec![(state.tick, encode_snapshot(&state))]);
                 state
             }
         };
         self.zones.insert(id, Zone::new(state, "floor"));
-    }
-
-    /// The zone as the generator makes it.
-    pub fn fresh(&self, id: ZoneId) -> ZoneState {
-        generate(&match u8::try_from(id.0) {
-            Ok(depth) => ZoneSpec::floor(id, self.world_seed, depth, 64, 48),
-            Err(_) => ZoneSpec::arena(id, self.world_seed),
-        })
     }
 
     fn zone(&mut self, id: ZoneId) -> &mut Zone {

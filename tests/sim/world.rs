@@ -1,23 +1,16 @@
 //! The whole system from one seed: clients, a bad network, a server that crashes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use undercroft::client::{
-    Behaviour, Brain, Client, Config, Credentials, Knowledge, Legend, Output,
-};
-use undercroft::game::catalog::Terrain;
-use undercroft::game::catalog::terrain::flags;
-use undercroft::game::ledger::{self, Holdings};
+use undercroft::client::{Legend, Output};
 use undercroft::game::rng::{Rng, mix};
 use undercroft::gateway;
-use undercroft::model::limits::COMMAND_QUEUE_MAX;
-use undercroft::model::{CharacterId, Command, Direction};
 use undercroft::sim;
 
 use crate::network::{Network, Packet, Weather};
-use crate::reference::Reference;
-use crate::server::{Disk, Server};
+use crate::player::{Player, legend};
+use crate::reference::{Reference, check_conservation};
+use crate::server::{Disk, Server, fresh};
 
 /// Where the world takes its faults from.
 #[derive(Clone, Copy, Debug)]
@@ -31,16 +24,6 @@ pub struct Faults {
     pub stall: u32,
     /// Chance in a hundred that a crash breaks the newest snapshots.
     pub tear: u32,
-}
-
-/// The reference model of one player: every command it gave, by number.
-struct Player {
-    client: Client,
-    brain: Brain,
-    connection: Option<u64>,
-    ordered: bool,
-    given: BTreeMap<u32, Command>,
-    acknowledged: u32,
 }
 
 pub struct World {
@@ -82,40 +65,9 @@ pub struct Outcome {
 
 pub const TICK: Duration = Duration::from_millis(50);
 
-/// What somebody who walks has to know.
-pub fn legend() -> Legend {
-    let has = |mask| Terrain::ALL.iter().map(|t| t.apparent().has(mask)).collect();
-    Legend {
-        solid: has(flags::BLOCKS_MOVE),
-        opaque: has(flags::BLOCKS_SIGHT),
-        hazard: has(flags::LAVA | flags::DEEP_WATER),
-        stairs_down: Some(Terrain::StairsDown as u8),
-        stairs_up: Some(Terrain::StairsUp as u8),
-        gate: Some(Terrain::ArenaGate as u8),
-        bad_gas: [true, true, true, false],
-    }
-}
-
 impl World {
     pub fn new(seed: u64, players: u64, faults: Faults) -> Self {
-        let players = (1..=players).map(|n| {
-            let ordered = n % 2 == 0;
-            let credentials = Credentials {
-                token: n.to_string(),
-                character: CharacterId(n),
-                ..Default::default()
-            };
-            let mut config = Config::new(credentials, !ordered, mix(seed ^ n));
-            config.patience = Duration::from_secs(3_600);
-            Player {
-                client: Client::new(config),
-                brain: Brain::new(mix(seed.wrapping_add(n)), Behaviour::Play),
-                connection: None,
-                ordered,
-                given: BTreeMap::new(),
-                acknowledged: 0,
-            }
-        });
+        let players = (1..=players).map(|n| Player::new(seed, n));
         Self {
             seed,
             now: Duration::ZERO,
@@ -300,20 +252,8 @@ fn holder(players: &mut [Player], connection: u64) -> Option<&mut Player> {
 impl World {
     fn tick_clients(&mut self, decide: bool) {
         for (index, player) in self.players.iter_mut().enumerate() {
-            player.client.handle_timeout(self.now);
-            if decide {
-                give_commands(player, &self.legend, self.now, &mut self.rng);
-            }
-            let acknowledged = player.client.last_acknowledged();
-            assert!(
-                acknowledged >= player.acknowledged,
-                "seed {}: player {index} was told {} and then {acknowledged}",
-                self.seed,
-                player.acknowledged
-            );
-            player.acknowledged = acknowledged;
-            player.client.take_events();
-            while let Some(output) = player.client.poll_output() {
+            let legend = decide.then_some(&self.legend);
+            for output in player.tick(self.seed, self.now, legend, &mut self.rng) {
                 match output {
                     Output::Connect { .. } => {
                         self.next_connection += 1;
@@ -371,36 +311,13 @@ impl World {
             let state = zone.state();
             hash = mix(hash ^ sim::hash(state));
             let entries = server.disk.entries.get(&id).map(Vec::as_slice);
-            reference.follow(server.fresh(id), entries.unwrap_or_default(), state);
+            reference.follow(fresh(seed, id), entries.unwrap_or_default(), state);
         }
         reference.check_moves(&server.disk.sheets);
-        check_conservation(&server, seed);
+        let states: Vec<_> = server.zones.values().map(undercroft::zone::Zone::state).collect();
+        check_conservation(&states, seed);
         for player in &self.players {
-            let character = player.client.session().unwrap().character;
-            let zone = server
-                .zones
-                .values()
-                .find(|z| z.state().players.contains_key(&character))
-                .unwrap_or_else(|| panic!("seed {seed}: {character} is nowhere"));
-            let state = &zone.state().players[&character];
-            assert_eq!(state.sheet.last_command, player.acknowledged, "seed {seed}");
-            let cells = player.client.cells().unwrap();
-            let differ = (0..zone.state().area()).find(|&i| cells.cell(i) != state.memory.cell(i));
-            let differ = differ.map(|i| (i, cells.cell(i), state.memory.cell(i)));
-            assert_eq!(
-                differ,
-                None,
-                "seed {seed}: a cell that {character} sees wrongly, {:?}",
-                player.client.stats()
-            );
-            let view = player.client.view().unwrap();
-            assert_eq!(view.place.zone, zone.id(), "seed {seed}");
-            assert_eq!(view.me.gold, state.sheet.gold, "seed {seed}");
-            let took = reference.taken.remove(&character).unwrap_or_default();
-            for (number, command) in &player.given {
-                assert_eq!(took.get(number), Some(command), "seed {seed}: {character} {number}");
-            }
-            assert_eq!(took.len(), player.given.len(), "seed {seed}: {character}");
+            player.check(seed, &states, &mut reference);
         }
         Outcome {
             world_hash: hash,
@@ -413,70 +330,5 @@ impl World {
             carried: reference.carried,
             fights: reference.fights,
         }
-    }
-}
-
-/// No item and no gold piece is lost or doubled: each zone's books agree with what is there, and
-/// over all zones what is there is what was made and not used up, and what characters began with.
-fn check_conservation(server: &Server, seed: u64) {
-    let mut there = Holdings::default();
-    let mut made = Holdings::default();
-    for zone in server.zones.values() {
-        let state = zone.state();
-        assert!(ledger::check(state), "seed {seed}: the books of zone {}", state.zone);
-        let found = ledger::recount(state);
-        there.items += found.items;
-        there.gold += found.gold;
-        // A zone may use up more than was made in it: things come from elsewhere.
-        let net = |plus: u64, minus: u64| plus.wrapping_sub(minus);
-        let ledger = &state.ledger;
-        made.items = made.items.wrapping_add(net(ledger.items_made, ledger.items_used));
-        made.gold = made.gold.wrapping_add(net(ledger.gold_made, ledger.gold_used));
-        for &character in state.players.keys() {
-            let began = Holdings::of(&undercroft::game::player::new_sheet(character, "", seed));
-            made.items = made.items.wrapping_add(began.items);
-            made.gold = made.gold.wrapping_add(began.gold);
-        }
-    }
-    assert_eq!(there, made, "seed {seed}");
-}
-
-/// Chance in a hundred that more commands are given at once than wait for a turn, and the same
-/// behind a stair.
-const BURST_CHANCE: u32 = 3;
-const BURST_CHANCE_AT_STAIRS: u32 = 80;
-
-fn give_commands(player: &mut Player, legend: &Legend, now: Duration, rng: &mut Rng) {
-    let Some(view) = player.client.view().cloned() else { return };
-    let waiting = player.client.waiting();
-    let command = {
-        let Some(cells) = player.client.cells() else { return };
-        player.brain.decide(now, &Knowledge { legend, view: &view, cells }, waiting)
-    };
-    let Some(command) = command else { return };
-    let at_stairs = command == Command::UseStairs;
-    give(player, now, command);
-    if rng.chance(if at_stairs { BURST_CHANCE_AT_STAIRS } else { BURST_CHANCE }) {
-        for _ in 0..rng.below(COMMAND_QUEUE_MAX as u32) {
-            give(player, now, any_command(rng));
-        }
-    }
-}
-
-fn give(player: &mut Player, now: Duration, command: Command) {
-    if let Some(number) = player.client.command(now, command.clone()) {
-        let before = player.given.insert(number, command);
-        assert_eq!(before, None, "a number given twice");
-    }
-}
-
-fn any_command(rng: &mut Rng) -> Command {
-    match rng.below(10) {
-        0 => Command::Search,
-        1 => Command::PickUp,
-        2 => Command::Drop { slot: rng.below(4) as u8 },
-        3 => Command::UseStairs,
-        4 => Command::Chat { text: format!("line {}", rng.below(1_000)) },
-        _ => Command::Move(Direction::ALL[rng.below(8) as usize]),
     }
 }

@@ -52,7 +52,7 @@ pub fn sheet(text: &str) -> Option<Vec<u8>> {
 impl Record {
     /// Notes where the character is unless something newer is known; whether that changes it.
     /// From resting it goes into a zone with the same version, out of one with a higher.
-    fn place(&mut self, version: u64, place: &Place) -> bool {
+    pub fn place(&mut self, version: u64, place: &Place) -> bool {
         let order = |version: u64, place: &Place| (version, matches!(place, Place::Zone(_)));
         let is_newer = order(version, place) > order(self.version, &self.place);
         if is_newer {

@@ -12,7 +12,8 @@ use undercroft::protocol::frame::FrameReader;
 use undercroft::sim::{self, ZoneSpec};
 use undercroft::zone::{Entry, Output, Recording, Zone, encode_snapshot};
 
-use crate::world::{TICK, legend};
+use crate::player::legend;
+use crate::world::TICK;
 
 const FLOOR: ZoneId = ZoneId(4);
 /// Where everybody who has left comes back from.
