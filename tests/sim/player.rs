@@ -28,7 +28,7 @@ pub struct Player {
 impl Player {
     /// Number `n`, with the character of that number.
     pub fn new(seed: u64, n: u64) -> Self {
-        let ordered = n % 2 == 0;
+        let ordered = n.is_multiple_of(2);
         let credentials =
             Credentials { token: n.to_string(), character: CharacterId(n), ..Default::default() };
         let mut config = Config::new(credentials, !ordered, mix(seed ^ n));

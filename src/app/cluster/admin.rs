@@ -51,7 +51,7 @@ pub fn zones(nats: &Nats) -> anyhow::Result<Vec<ZoneView>> {
     Ok(leases::owners(nats)?.into_iter().map(view).collect())
 }
 
-/// All instances that ever were; takes up to [`BEATS_WITHIN`] where one is silent.
+/// All instances that ever were; takes two seconds where one is silent.
 pub fn instances(nats: &Nats) -> anyhow::Result<Vec<InstanceView>> {
     let (records, living) = listen(nats)?;
     let owners = leases::owners(nats)?;

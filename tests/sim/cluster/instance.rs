@@ -37,6 +37,7 @@ struct Leaving {
     saving: Option<Tick>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "departures are few and gone at once")]
 enum Job {
     Depart(Departure),
     Placed(CharacterId, u64, ZoneId),

@@ -105,6 +105,7 @@ impl Journal {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "snapshots are few and gone at once")]
 pub enum Request {
     Append(Vec<Entry>),
     Snapshot(ZoneState),
