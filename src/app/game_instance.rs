@@ -10,7 +10,7 @@ use clap::Parser;
 
 use super::clock::Clock;
 use super::cluster::characters::Characters;
-use super::cluster::clerk;
+use super::cluster::clerk::{self, EVENTS};
 use super::cluster::gateways::Gateways;
 use super::cluster::leases::{self, Event, Keeper};
 use super::cluster::mail::{self, InstanceAnswer, InstanceOrder, ToGatewayMail};
@@ -34,8 +34,6 @@ use crate::nats::{Bus, ConnectionState, Nats, Queue, Subscription};
 use crate::sim;
 use crate::telemetry::{Health, Metrics, Obstacle};
 
-/// What is kept for the store, see [`Queue`].
-pub const EVENTS: &str = "events";
 /// How often is looked which gateways are gone.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long zones may take to go elsewhere when the process stops.

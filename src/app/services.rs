@@ -10,9 +10,9 @@ use bytes::Bytes;
 use clap::Parser;
 
 use super::cluster::characters::{Characters, Place, Record};
+use super::cluster::clerk::EVENTS;
 use super::cluster::gateways::Gateways;
 use super::cluster::mail::{self, AccountAnswer, AccountQuestion};
-use super::game_instance::EVENTS;
 use super::process::{Activated, Process};
 use super::serve::site;
 use super::settings::{self, Common, Settings};

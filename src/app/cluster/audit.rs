@@ -1,11 +1,11 @@
 //! What admins did to the cluster, or tried to: written down before and after.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::app::registrar::unix_now;
 use crate::model::{InstanceId, ZoneId};
 use crate::nats::Nats;
 use crate::nats::trail::{Trail, TrailError};
@@ -75,7 +75,7 @@ impl Audit {
 
     /// Writes down what somebody does now; when it returns, it is kept.
     pub fn note(&self, who: &str, act: Act, outcome: Outcome) -> Result<(), TrailError> {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let time = unix_now();
         let entry = Entry { time, who: who.to_owned(), act, outcome };
         let text = serde_json::to_vec(&entry).expect("an entry is plain data");
         self.0.append(Bytes::from(text))

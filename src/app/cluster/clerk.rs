@@ -15,6 +15,8 @@ use crate::game::state::{Departure, Destination};
 use crate::model::{CharacterId, ZoneId};
 use crate::nats::{Bus, Queue};
 
+/// The queue of what instances keep for the store.
+pub const EVENTS: &str = "events";
 /// How often what could not be noted is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 

@@ -68,10 +68,11 @@ impl Thread {
     /// what the other writer has written.
     pub(super) fn refuse(&mut self, zone: ZoneId) {
         self.forget(zone);
-        // Until then it refuses all that follows.
-        let _ = self.parts.journal.send(journal::Request::Release { zone });
         if self.listening.contains_key(&zone) && !self.loading.contains_key(&zone) {
             self.load(zone);
+        } else {
+            // Until then it refuses all that follows.
+            let _ = self.parts.journal.send(journal::Request::Release { zone });
         }
     }
 
