@@ -44,6 +44,7 @@ impl Leases {
                 owner: Some(self.config.me),
                 epoch: self.next_epoch(zone),
                 version: self.config.version,
+                ..record
             };
             self.write(now, zone, record);
         }
@@ -87,7 +88,7 @@ impl Leases {
 }
 
 /// A number that spreads zones over instances of the same load, the same for everybody.
-fn rendezvous(zone: ZoneId, instance: InstanceId) -> u64 {
+pub(super) fn rendezvous(zone: ZoneId, instance: InstanceId) -> u64 {
     let mut z = u64::from(zone.0) << 32 | u64::from(instance.0);
     // The finaliser of MurmurHash3, which is public.
     z = (z ^ z >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);

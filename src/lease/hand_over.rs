@@ -37,16 +37,21 @@ impl Leases {
         zone: ZoneId,
         to: Option<InstanceId>,
     ) -> Result<(), HandOverError> {
+        let before = self.settled_record(zone)?;
+        let owner = to.map(|id| self.target(id, &before, now)).transpose()?;
+        self.mine.remove(&zone);
+        self.write(now, zone, ZoneRecord { owner, epoch: self.next_epoch(zone), ..before });
+        Ok(())
+    }
+
+    /// The record of a zone of this instance, unless it is just being written.
+    pub(super) fn settled_record(&self, zone: ZoneId) -> Result<ZoneRecord, HandOverError> {
         if !self.mine.contains_key(&zone) {
             return Err(HandOverError::NotHere { zone });
         }
         let is_written = self.writing.contains_key(&zone);
         let row = self.zones.get(&zone).filter(|_| !is_written);
-        let before = row.ok_or(HandOverError::Unsettled { zone })?.record;
-        let owner = to.map(|id| self.target(id, &before, now)).transpose()?;
-        self.mine.remove(&zone);
-        self.write(now, zone, ZoneRecord { owner, epoch: self.next_epoch(zone), ..before });
-        Ok(())
+        Ok(row.ok_or(HandOverError::Unsettled { zone })?.record)
     }
 
     /// Whether [`Leases::hand_over`] would do it now.

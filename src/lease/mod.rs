@@ -6,7 +6,8 @@
 //! do not agree, the store takes one of them.
 //!
 //! **What is promised.** No two instances believe in a zone at the same moment, however late,
-//! silent or lossy the store, its answers and its watches are:
+//! silent or lossy the store, its answers and its watches are, unless one that follows the zone has
+//! taken it over at once (`standby.rs`): the former owner then believes until the watch tells it.
 //! - An instance believes for [`CONFIDENT_FOR`] after the last renewal that it began and the store
 //!   took. Once it has stopped it writes each zone's record anew before it believes again.
 //! - It judges another dead only by what the watch tells, never by silence alone: a renewal of its
@@ -31,6 +32,7 @@ mod choice;
 mod hand_over;
 mod output;
 mod records;
+mod standby;
 #[cfg(test)]
 mod tests;
 
@@ -130,6 +132,7 @@ struct Lease {
     epoch: u64,
     /// When the last write was begun that the store took.
     confirmed: Option<Duration>,
+    has_standby: bool,
 }
 
 #[derive(Debug)]
@@ -188,6 +191,11 @@ impl Leases {
     #[must_use]
     pub fn confident_until(&self) -> Duration {
         self.confident_until
+    }
+
+    /// Whether the store's records may be acted on.
+    fn is_settled(&self, now: Duration) -> bool {
+        self.registered.is_some() && self.is_confident(now) && now >= self.settled_from
     }
 
     fn is_sure_of(&self, lease: &Lease, now: Duration) -> bool {
@@ -291,6 +299,9 @@ impl Leases {
         *epoch = record.epoch.max(*epoch);
         if record.owner == Some(self.config.me) {
             self.gain(zone, record.epoch);
+            if let Some(lease) = self.mine.get_mut(&zone) {
+                lease.has_standby = record.has_standby;
+            }
         } else if self.mine.remove(&zone).is_some() {
             self.outputs.push_back(Output::Lost { zone });
         }
@@ -298,7 +309,7 @@ impl Leases {
 
     fn gain(&mut self, zone: ZoneId, epoch: u64) {
         if self.mine.get(&zone).is_none_or(|lease| lease.epoch != epoch) {
-            self.mine.insert(zone, Lease { epoch, confirmed: None });
+            self.mine.insert(zone, Lease { epoch, confirmed: None, has_standby: false });
             self.outputs.push_back(Output::Gained { zone, epoch });
         }
     }
@@ -382,7 +393,7 @@ impl Leases {
         if self.untold.take_if(|(_, begun)| now >= *begun + REOPEN_AFTER).is_some() {
             self.outputs.push_back(Output::Reopen);
         }
-        if self.registered.is_some() && self.is_confident(now) && now >= self.settled_from {
+        if self.is_settled(now) {
             self.confirm(now);
             self.claim(now);
         }
@@ -395,14 +406,16 @@ impl Leases {
             .mine
             .iter()
             .filter(|(zone, lease)| is_unsure(lease) && !self.writing.contains_key(zone));
-        for zone in unsure.map(|(&zone, _)| zone).collect::<Vec<_>>() {
+        let unsure = unsure.map(|(&zone, lease)| (zone, lease.has_standby));
+        for (zone, has_standby) in unsure.collect::<Vec<_>>() {
             if let Some(row) = self.zones.get(&zone) {
                 self.write(now, zone, row.record);
             } else if now >= self.connected + DEAD_AFTER {
                 // A store that is wiped has forgotten it.
                 let Config { me, version, .. } = self.config;
                 let epoch = self.next_epoch(zone);
-                self.write(now, zone, ZoneRecord { owner: Some(me), epoch, version });
+                let owner = Some(me);
+                self.write(now, zone, ZoneRecord { owner, epoch, version, has_standby });
             }
         }
     }

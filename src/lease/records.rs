@@ -28,6 +28,9 @@ pub struct ZoneRecord {
     pub epoch: u64,
     /// The version of the simulation that wrote the zone's journal: no other may go on with it.
     pub version: u32,
+    /// Whether another instance is to follow it, ready to take over.
+    #[serde(default)]
+    pub has_standby: bool,
 }
 
 /// A process.
@@ -39,7 +42,7 @@ pub struct Owner {
 
 impl ZoneRecord {
     /// A zone that somebody asks for and nobody has run yet.
-    pub const WANTED: Self = Self { owner: None, epoch: 0, version: 0 };
+    pub const WANTED: Self = Self { owner: None, epoch: 0, version: 0, has_standby: false };
 
     /// Whether an instance of this version can go on with it.
     #[must_use]

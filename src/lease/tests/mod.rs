@@ -3,6 +3,7 @@
 mod faults;
 mod hand_over;
 mod random;
+mod standby;
 mod world;
 
 use std::time::Duration;

@@ -14,7 +14,7 @@ fn disturb(world: &mut World, backup: &mut Store) {
     let at = world.draw(world.nodes.len() as u64) as usize;
     let until = world.now + Duration::from_millis(world.draw(5_000));
     let table = if world.draw(2) == 0 { INSTANCES } else { ZONES };
-    match world.draw(12) {
+    match world.draw(14) {
         0 => world.nodes[at].stopped_until = until,
         1 => world.nodes[at].cut_until = until,
         2 => world.nodes.iter_mut().for_each(|node| node.cut_until = until),
@@ -47,6 +47,20 @@ fn disturb(world: &mut World, backup: &mut Store) {
         10 if world.nodes.len() < 4 => {
             let id = world.nodes[at].me.instance.0;
             world.start(id, 8, VERSION);
+        }
+        11 => {
+            let now = world.now;
+            let own: Vec<_> = world.nodes[at].leases.zones(now).collect();
+            for (zone, _) in own {
+                // Where it is refused nothing is to happen.
+                world.nodes[at].leases.set_standby(now, zone, true).ok();
+            }
+        }
+        12 => {
+            let followed = world.nodes[at].leases.followed(world.now);
+            if let Some(&zone) = followed.first() {
+                world.take_over(at, zone);
+            }
         }
         _ => {
             let to = Some(InstanceId(1 + world.draw(3) as u32)).filter(|id| id.0 < 4);

@@ -1,6 +1,6 @@
 //! A store and the instances around it: late, silent, cut off, without an answer, gone, wiped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::lease::{
@@ -78,6 +78,8 @@ pub(super) struct World {
     /// Who was told to have gained a zone with an epoch, in each store.
     gained: BTreeMap<(u32, ZoneId, u64), Owner>,
     pub(super) lost: u32,
+    /// The epochs that began while the former owner may have been living.
+    taken_over: BTreeSet<(ZoneId, u64)>,
     /// No answer is lost any more.
     pub(super) is_calm: bool,
     /// Who is told that its name is taken stops at once.
@@ -98,6 +100,7 @@ impl World {
             nodes: Vec::new(),
             gained: BTreeMap::new(),
             lost: 0,
+            taken_over: BTreeSet::new(),
             is_calm: false,
             leaves_names: false,
             excused_until: Duration::ZERO,
@@ -325,14 +328,17 @@ impl World {
         }
     }
 
-    /// At no moment do two speak for a zone.
+    /// At no moment do two speak for a zone, apart from one that was taken over and does not know.
     fn check(&self) {
         if self.now < self.excused_until {
             return;
         }
         let mut speakers = BTreeMap::new();
         for node in self.nodes.iter().filter(|node| self.now >= node.stopped_until) {
-            for (zone, _) in node.leases.zones(self.now) {
+            for (zone, epoch) in node.leases.zones(self.now) {
+                if self.taken_over.range((zone, epoch + 1)..=(zone, u64::MAX)).next().is_some() {
+                    continue;
+                }
                 let before = speakers.insert(zone, node.me);
                 assert_eq!(before, None, "and {:?} for zone {zone} at {:?}", node.me, self.now);
             }
@@ -351,6 +357,21 @@ impl World {
     /// The zones that each node speaks for.
     pub(super) fn spoken(&self) -> Vec<usize> {
         self.nodes.iter().map(|node| node.leases.zones(self.now).count()).collect()
+    }
+
+    /// A node takes a zone over that it follows, if it may.
+    pub(super) fn take_over(&mut self, at: usize, zone: ZoneId) -> bool {
+        let now = self.now;
+        let takes = self.nodes[at].leases.take_over(now, zone);
+        if takes {
+            while let Some(output) = self.nodes[at].leases.poll_output() {
+                if let Output::Claim { record, .. } = output {
+                    self.taken_over.insert((zone, record.epoch));
+                }
+                self.carry_out(at, output, self.begun);
+            }
+        }
+        takes
     }
 
     /// A node drains and gives its zones to whom it finds best.
