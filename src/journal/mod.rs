@@ -20,7 +20,7 @@ mod worker_tests;
 
 use std::path::PathBuf;
 
-pub use jetstream::{JetStreamJournal, JetStreamReader, StreamError};
+pub use jetstream::{JetStreamJournal, JetStreamReader, StreamError, Tail, Tailed};
 pub use memory::{Fault, MemoryDisk, MemoryJournal, MemoryReader};
 pub use prune::Keep;
 pub use sqlite::{Config, JOURNAL_FILE, SqliteJournal, SqliteReader, Synchronous};

@@ -9,6 +9,7 @@
 
 mod reader;
 mod record;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -24,6 +25,7 @@ use async_nats::jetstream::stream::{self, DirectGetErrorKind, DiscardPolicy, Sto
 use futures_util::TryStreamExt;
 pub use reader::JetStreamReader;
 use record::Record;
+pub use tail::{Tail, Tailed};
 pub use writer::JetStreamJournal;
 
 use super::{ReadError, SnapshotHead};

@@ -1,15 +1,20 @@
 //! What the journal in NATS has to do beside what every journal does, against the real server.
 
+use std::time::Duration;
+
+use crossbeam_channel::RecvTimeoutError;
+
 use crate::journal::tests::{all, entry, snapshot};
 use crate::journal::{
-    Entry, JetStreamJournal, Journal, Keep, ReadError, Reader, Report, Request, StreamError,
-    Worker, WorkerConfig, WriteError,
+    Entry, JetStreamJournal, JetStreamReader, Journal, Keep, ReadError, Reader, Report, Request,
+    StreamError, Tailed, Worker, WorkerConfig, WriteError,
 };
 use crate::model::{Tick, ZoneId};
 use crate::nats::tests::server::{Server, runtime};
 use crate::nats::{ConnectError, Nats};
 
 const Z: ZoneId = ZoneId(3);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn open(nats: &Nats, writer: u64) -> Journal {
     Journal::JetStream(JetStreamJournal::open(nats, writer).unwrap())
@@ -261,4 +266,39 @@ fn a_damaged_message_is_named_and_stops_its_zone_alone() {
         panic!("{reports:?}");
     };
     assert!(error.to_string().contains("message 1 of zone 3 is not whole"), "{error}");
+}
+
+#[test]
+fn a_tail_tells_what_is_written_from_a_tick_on_and_nothing_of_other_zones() {
+    let Some(server) = Server::start("tail") else { return };
+    let nats = server.connect();
+    let mut journal = open(&nats, 1);
+    journal.append(&[entry(Z, 5), entry(ZoneId(4), 1), entry(Z, 6), entry(Z, 7)]).unwrap();
+    let reader = JetStreamReader::open(&nats).unwrap();
+    let tail = |after| {
+        let (told, heard) = crossbeam_channel::unbounded();
+        // An error: the test has ended.
+        let tail = reader.tail(Z, Tick(after), move |tailed| drop(told.send(tailed)));
+        (tail, heard)
+    };
+    let ticks = |heard: &crossbeam_channel::Receiver<Tailed>, count: usize| -> Vec<u64> {
+        let next = || match heard.recv_timeout(PATIENCE).unwrap() {
+            Tailed::Entry(told) => {
+                assert_eq!(told, entry(Z, told.tick.0));
+                told.tick.0
+            }
+            Tailed::Ended(error) => panic!("{error}"),
+        };
+        (0..count).map(|_| next()).collect()
+    };
+    let (_some, from_six) = tail(5);
+    let (end, from_eight) = tail(7);
+    assert_eq!(ticks(&from_six, 2), [6, 7]);
+    journal.append(&[entry(ZoneId(4), 2), entry(Z, 8)]).unwrap();
+    assert_eq!((ticks(&from_six, 1), ticks(&from_eight, 1)), (vec![8], vec![8]));
+    assert_eq!(reader.newest(Z).unwrap(), Some(Tick(8)));
+    assert_eq!(reader.newest(ZoneId(9)).unwrap(), None);
+    drop(end);
+    let ended = from_eight.recv_timeout(PATIENCE);
+    assert!(matches!(ended, Err(RecvTimeoutError::Disconnected)), "it is over: {ended:?}");
 }

@@ -178,10 +178,14 @@ impl JetStreamJournal {
             return Ok(end);
         }
         let last = self.log.last(zone).await.map_err(from_read)?;
-        let newest = self.log.heads(zone).await.map_err(from_read)?;
-        let tick = last.as_ref().map(|last| last.record.tick());
-        let tick = tick.max(newest.first().map(|head| head.tick));
-        let sequence = last.map_or(0, |last| last.sequence);
+        let (sequence, tick) = match last {
+            // No snapshot is newer: see `save`.
+            Some(last) => (last.sequence, Some(last.record.tick())),
+            None => {
+                let heads = self.log.heads(zone).await.map_err(from_read)?;
+                (0, heads.first().map(|head| head.tick))
+            }
+        };
         let end = End { sequence, last: tick, settled: tick, is_overtaken: false };
         self.zones.insert(zone, end);
         Ok(end)
