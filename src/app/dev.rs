@@ -93,6 +93,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
             threads.clone(),
             world.clone(),
             config.history_ticks,
+            None,
         )?,
         registrar::spawn(
             registrar_inbox,

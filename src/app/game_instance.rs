@@ -15,6 +15,7 @@ use super::cluster::gateways::Gateways;
 use super::cluster::leases::{self, Event, Keeper};
 use super::cluster::mail::{self, InstanceAnswer, InstanceOrder, ToGatewayMail};
 use super::cluster::post::Post;
+use super::cluster::standby::{self, Standby};
 use super::cluster::tenancy::Tenancy;
 use super::cluster::zones::Wanted;
 use super::instance::{self, Message, Threads};
@@ -23,7 +24,7 @@ use super::outlet::Outlet;
 use super::process::{Activated, Process};
 use super::settings::{self, Common, Settings};
 use super::world::{self, World, random};
-use crate::journal::{JetStreamJournal, Journal, Worker, WorkerConfig};
+use crate::journal::{JetStreamJournal, JetStreamReader, Journal, Worker, WorkerConfig};
 use crate::lease;
 use crate::model::limits::{
     SIMULATION_THREADS_MAX, TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX, ZONE_HEIGHT_DEFAULT,
@@ -155,14 +156,16 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
     let bus = Bus::new(nats);
     let per_second = u64::from(flags.ticks_per_second);
     let (loader, loader_inbox) = Loader::new();
+    let (standby, standby_inbox) = Standby::new();
     // The loader and the clerk have nothing to do once the zones are elsewhere.
     loader::spawn(
         loader_inbox,
         reader,
         worker.requests(),
         threads.clone(),
-        world,
+        world.clone(),
         u64::from(flags.history_hours) * 3_600 * per_second,
+        Some(standby.clone()),
     )?;
     let (clerk, _) = clerk::spawn(clerk::Parts {
         bus: bus.clone(),
@@ -172,16 +175,29 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
     })?;
     let me = lease::Owner { instance: InstanceId(flags.instance), boot };
     let config = lease::Config { me, capacity: flags.capacity, version: sim::VERSION };
-    let (failure, told) = (process.failure(), threads.clone());
+    let (failure, told, follower) = (process.failure(), threads.clone(), standby.clone());
     let (keeper, _) = leases::spawn(nats, config, clock.clone(), move |event| match event {
         Event::Gained(zone) => told.send(zone, Message::Gained(zone)),
         Event::Lost(zone) => told.send(zone, Message::Lost(zone)),
         Event::Leave(zone, to) => told.send(zone, Message::HandOver { zone, to }),
+        Event::Follow(zones) => follower.follow(zones),
         Event::NameTaken => failure.tell(format!(
             "another process is instance {} as well: give one of them another number",
             me.instance
         )),
     })?;
+    standby::spawn(
+        standby.clone(),
+        standby_inbox,
+        standby::Parts {
+            nats: nats.clone(),
+            reader: JetStreamReader::open(nats)?,
+            world,
+            keeper: keeper.clone(),
+            ticks_per_second: flags.ticks_per_second,
+            metrics: metrics.clone(),
+        },
+    )?;
     let post = Post::new(bus.clone(), boot, clerk, metrics.clone());
     let tenancy = Tenancy {
         keeper: keeper.clone(),
@@ -208,7 +224,7 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
     }
     watch_gateways(nats, &bus, threads.clone());
     let orders = take_orders(&bus, me.instance, keeper.clone());
-    let zones_up = hear_of_zones(&bus, threads.clone());
+    let zones_up = hear_of_zones(&bus, threads.clone(), standby);
     Ok(Running { keeper, threads, simulation, worker, _subscriptions: [orders, zones_up] })
 }
 
@@ -257,12 +273,13 @@ fn watch_gateways(nats: &Nats, bus: &Bus, threads: Threads) {
     });
 }
 
-/// Tells the zones which others have come up: who waits to go there can go.
-fn hear_of_zones(bus: &Bus, threads: Threads) -> Subscription {
-    bus.subscribe(mail::GATEWAYS, move |bytes| {
-        if let Some(ToGatewayMail::ZoneUp(zone)) = mail::decode(&bytes) {
-            threads.zone_up(zone);
-        }
+/// Tells the zones which others have come up, so that who waits to go there can go, and the standby
+/// which are silent on purpose.
+fn hear_of_zones(bus: &Bus, threads: Threads, standby: Standby) -> Subscription {
+    bus.subscribe(mail::GATEWAYS, move |bytes| match mail::decode(&bytes) {
+        Some(ToGatewayMail::ZoneUp(zone)) => threads.zone_up(zone),
+        Some(ToGatewayMail::ZoneDown(zone)) => standby.handed_over(zone),
+        Some(ToGatewayMail::Bundles { .. }) | None => {}
     })
 }
 
@@ -273,6 +290,9 @@ fn take_orders(bus: &Bus, instance: InstanceId, keeper: Keeper) -> Subscription 
         let answer: InstanceAnswer = match mail::decode(&question) {
             Some(InstanceOrder::Move { zone, to }) => {
                 keeper.begin_move(zone, to).map_err(|error| error.to_string())
+            }
+            Some(InstanceOrder::SetStandby { zone, has_standby }) => {
+                keeper.set_standby(zone, has_standby).map_err(|error| error.to_string())
             }
             Some(InstanceOrder::Drain) => {
                 keeper.drain();

@@ -189,6 +189,8 @@ impl Thread {
             ToGatewayMail::ZoneUp(zone) => {
                 log::debug!(zone = zone.0; "the zone is up");
                 self.gateway.handle_zone_up(now, zone);
+                // Who plays there has waited long enough: the attaches make it into its next tick.
+                self.gateway.flush();
             }
         }
     }

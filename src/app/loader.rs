@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::cluster::standby::Standby;
 use super::instance::{Message, Threads};
 use super::world::World;
 use crate::game::generate::generate;
@@ -81,13 +82,15 @@ pub fn spawn(
     threads: Threads,
     world: Arc<World>,
     history_ticks: u64,
+    standby: Option<Standby>,
 ) -> std::io::Result<JoinHandle<()>> {
     let keep = Keep { snapshots: SNAPSHOTS_KEPT, history_ticks };
     std::thread::Builder::new().name("loader".to_owned()).spawn(move || {
         for request in inbox.0 {
             match request {
                 Request::Load(id) => {
-                    let message = match load(&reader, &world, id) {
+                    let warm = standby.as_ref().and_then(|standby| standby.take(id));
+                    let message = match load_from(&reader, &world, id, warm) {
                         Ok(zone) => Message::Loaded(Box::new(zone)),
                         Err(error) => {
                             log::error!(zone = id.0; "{error}");
@@ -120,10 +123,27 @@ fn save(journal: &Requests, state: &ZoneState, keep: Keep) {
 /// Brings a zone to where its journal ends: from the newest snapshot that can be read, or, if it
 /// is young, from the generator.
 pub fn load(reader: &Reader, world: &World, id: ZoneId) -> Result<Zone, LoadError> {
-    Ok(Zone::new(rerun(reader, world, id)?, &world.zone_name(id)))
+    load_from(reader, world, id, None)
 }
 
-fn rerun(reader: &Reader, world: &World, id: ZoneId) -> Result<ZoneState, LoadError> {
+/// As [`load`], from where somebody has re-run the zone to already, if that leads anywhere.
+fn load_from(
+    reader: &Reader,
+    world: &World,
+    id: ZoneId,
+    warm: Option<Replayer>,
+) -> Result<Zone, LoadError> {
+    let warm = warm.and_then(|replayer| {
+        let tick = replayer.state().tick;
+        let followed = follow(reader, replayer, Some(tick));
+        followed.inspect_err(|error| log::warn!(zone = id.0; "{error}; loading it anew")).ok()
+    });
+    let replayer = warm.map_or_else(|| rerun(reader, world, id), Ok)?;
+    Ok(Zone::new(replayer.into_state(), &world.zone_name(id)))
+}
+
+/// Re-runs a zone to where its journal ends.
+pub(super) fn rerun(reader: &Reader, world: &World, id: ZoneId) -> Result<Replayer, LoadError> {
     for head in reader.snapshots(id)? {
         let damaged = |error: &dyn std::fmt::Display| {
             log::error!(
@@ -161,13 +181,13 @@ fn follow(
     reader: &Reader,
     mut replayer: Replayer,
     after: Option<Tick>,
-) -> Result<ZoneState, LoadError> {
+) -> Result<Replayer, LoadError> {
     for batch in reader.entries(replayer.state().zone, after) {
         for entry in batch? {
             replayer.apply(&from_journal(entry))?;
         }
     }
-    Ok(replayer.into_state())
+    Ok(replayer)
 }
 
 /// An entry as the journal keeps it.

@@ -99,6 +99,8 @@ metrics! {
     bus_gaps: IntCounter = "game_server_bus_gaps_total", "Times that messages of an instance were lost on their way to a gateway.";
     events_refused: IntCounter = "game_server_events_refused_total", "Events that the store refused for good and that were put aside.";
     zones_held: IntGauge = "game_server_zones_held", "Zones that this process runs.";
+    zones_followed: IntGauge = "game_server_zones_followed", "Zones of other processes that this one could take over at once.";
+    takeovers: IntCounter = "game_server_takeovers_total", "Zones that were taken over because their owner was silent.";
 
     request_duration: HistogramVec["route", "status"] of LONG = "game_server_request_duration_seconds", "One HTTP request.";
     errors: IntCounterVec["room"] = "game_server_errors_total", "Errors of the server itself.";

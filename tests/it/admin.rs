@@ -20,7 +20,7 @@ fn admin(cluster: &Cluster, words: &str) -> Output {
 }
 
 /// What it says where it does what it is told.
-fn done(cluster: &Cluster, words: &str) -> String {
+pub(crate) fn done(cluster: &Cluster, words: &str) -> String {
     let output = admin(cluster, words);
     assert!(output.status.success(), "{words}: {output:?}");
     String::from_utf8(output.stdout).unwrap()

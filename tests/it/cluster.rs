@@ -8,6 +8,7 @@ use undercroft::app::cluster::mail::{self, InstanceAnswer, InstanceOrder};
 use undercroft::model::{InstanceId, ZoneId};
 use undercroft::nats::Bus;
 
+use crate::admin::done;
 use crate::rig::bots::Bots;
 use crate::rig::cluster::{Cluster, Part};
 use crate::rig::eventually;
@@ -55,7 +56,7 @@ pub(crate) fn owner_and_other(cluster: &Cluster, zone: ZoneId) -> (InstanceId, I
 }
 
 /// Waits until another instance runs the zone.
-fn wait_for_owner(cluster: &Cluster, zone: ZoneId, wanted: InstanceId) {
+pub(crate) fn wait_for_owner(cluster: &Cluster, zone: ZoneId, wanted: InstanceId) {
     let nats = cluster.connect();
     eventually("the other owner", || (cluster.owner(&nats, zone) == wanted).then_some(()));
 }
@@ -196,7 +197,8 @@ fn whatever_dies_next_everybody_plays_on() {
     };
     let Some((mut cluster, bots)) = populated("chaos", 2, 2) else { return };
     let mut draws = Draws(number("CHAOS_SEED", 1));
-    let mut done = Vec::new();
+    done(&cluster, &format!("zone standby {FIRST} on"));
+    let mut events = Vec::new();
     for _ in 0..number("CHAOS_EVENTS", 8) {
         let which = 1 + draws.below(2) as u32;
         let event = draws.below(6);
@@ -231,8 +233,8 @@ fn whatever_dies_next_everybody_plays_on() {
                 cluster.run(Part::Instance(which));
             }
         }
-        done.push((event, which));
-        eprintln!("{done:?}");
+        events.push((event, which));
+        eprintln!("{events:?}");
         all_go_on(&bots);
     }
     finish(cluster, bots, 0..=100);

@@ -13,6 +13,7 @@ mod postgres;
 mod rig;
 mod service;
 mod sessions;
+mod standby;
 mod startup;
 #[path = "../browser/webdriver.rs"]
 #[expect(dead_code, reason = "it serves more tests than these")]

@@ -29,6 +29,7 @@ pub struct ZoneView {
     pub zone: ZoneId,
     pub owner: Option<InstanceId>,
     pub epoch: u64,
+    pub has_standby: bool,
 }
 
 /// An instance, which may be gone.
@@ -44,9 +45,9 @@ pub struct InstanceView {
 
 /// All zones that there are.
 pub fn zones(nats: &Nats) -> anyhow::Result<Vec<ZoneView>> {
-    let view = |(zone, ZoneRecord { owner, epoch, .. })| {
+    let view = |(zone, ZoneRecord { owner, epoch, has_standby, .. })| {
         let owner = owner.map(|owner| owner.instance);
-        ZoneView { zone, owner, epoch }
+        ZoneView { zone, owner, epoch, has_standby }
     };
     Ok(leases::owners(nats)?.into_iter().map(view).collect())
 }
@@ -78,6 +79,7 @@ pub fn carry_out(nats: &Nats, who: &str, act: Act) -> anyhow::Result<()> {
     let done = match act {
         Act::Move { zone, to } => move_zone(nats, zone, to),
         Act::Drain { instance } => drain(nats, instance),
+        Act::Standby { zone, has_standby } => set_standby(nats, zone, has_standby),
     };
     let outcome = match &done {
         Ok(()) => Outcome::Done,
@@ -89,14 +91,7 @@ pub fn carry_out(nats: &Nats, who: &str, act: Act) -> anyhow::Result<()> {
 }
 
 fn move_zone(nats: &Nats, zone: ZoneId, to: InstanceId) -> anyhow::Result<()> {
-    let owners = leases::owners(nats)?;
-    let record = owners.get(&zone).ok_or_else(|| {
-        anyhow!("there is no zone {zone}; `undercroft admin zone list` shows those there are")
-    })?;
-    let Some(owner) = record.owner else {
-        bail!("nobody runs zone {zone} at this moment; try again once it has an owner");
-    };
-    let from = owner.instance;
+    let (record, from) = owned(nats, zone)?;
     if from == to {
         bail!("zone {zone} is with instance {to} already; there is nothing to do");
     }
@@ -128,6 +123,33 @@ fn move_zone(nats: &Nats, zone: ZoneId, to: InstanceId) -> anyhow::Result<()> {
              instance {from}"
         ),
     }
+}
+
+fn set_standby(nats: &Nats, zone: ZoneId, has_standby: bool) -> anyhow::Result<()> {
+    let (record, owner) = owned(nats, zone)?;
+    if record.has_standby == has_standby {
+        let verb = if has_standby { "has a standby already" } else { "has no standby" };
+        bail!("zone {zone} {verb}; there is nothing to do");
+    }
+    order(nats, owner, InstanceOrder::SetStandby { zone, has_standby })?;
+    let now = follow(nats, leases::ZONES, MOVES_WITHIN, |id, now: ZoneRecord| {
+        (ZoneId(id) == zone && now.has_standby == has_standby).then_some(())
+    })?;
+    now.with_context(|| {
+        format!("zone {zone} is as before after {MOVES_WITHIN:?}; see the log of instance {owner}")
+    })
+}
+
+/// The record of a zone and the instance that runs it.
+fn owned(nats: &Nats, zone: ZoneId) -> anyhow::Result<(ZoneRecord, InstanceId)> {
+    let owners = leases::owners(nats)?;
+    let record = owners.get(&zone).ok_or_else(|| {
+        anyhow!("there is no zone {zone}; `undercroft admin zone list` shows those there are")
+    })?;
+    let Some(owner) = record.owner else {
+        bail!("nobody runs zone {zone} at this moment; try again once it has an owner");
+    };
+    Ok((*record, owner.instance))
 }
 
 fn drain(nats: &Nats, instance: InstanceId) -> anyhow::Result<()> {

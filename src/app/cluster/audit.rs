@@ -19,6 +19,7 @@ pub const AUDIT: &str = "audit";
 pub enum Act {
     Move { zone: ZoneId, to: InstanceId },
     Drain { instance: InstanceId },
+    Standby { zone: ZoneId, has_standby: bool },
 }
 
 /// What became of it.
@@ -50,6 +51,10 @@ impl fmt::Display for Act {
         match self {
             Self::Move { zone, to } => write!(f, "move zone {zone} to instance {to}"),
             Self::Drain { instance } => write!(f, "drain instance {instance}"),
+            Self::Standby { zone, has_standby: true } => write!(f, "give zone {zone} a standby"),
+            Self::Standby { zone, has_standby: false } => {
+                write!(f, "take the standby of zone {zone} away")
+            }
         }
     }
 }

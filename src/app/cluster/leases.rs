@@ -25,12 +25,14 @@ pub const INSTANCES: &str = "instances";
 pub const ZONES: &str = "zones";
 
 /// What becomes of the leases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Gained(ZoneId),
     Lost(ZoneId),
     /// Stop the zone, then [`Keeper::hand_over`] it.
     Leave(ZoneId, Option<InstanceId>),
+    /// The zones of others that this process is to follow from now on.
+    Follow(BTreeSet<ZoneId>),
     /// Another process has this instance's name.
     NameTaken,
 }
@@ -94,6 +96,8 @@ enum Message {
     Claimed(ZoneId, ZoneRecord, Replaced),
     Move(ZoneId, InstanceId, Sender<Result<(), HandOverError>>),
     HandOver(ZoneId, Option<InstanceId>),
+    TakeOver(ZoneId),
+    SetStandby(ZoneId, bool, Sender<Result<(), HandOverError>>),
     Drain,
 }
 
@@ -121,6 +125,18 @@ impl Keeper {
     /// named, to the one with the most room.
     pub fn hand_over(&self, zone: ZoneId, to: Option<InstanceId>) {
         self.tell(Message::HandOver(zone, to));
+    }
+
+    /// Takes a zone over that this process follows.
+    pub fn take_over(&self, zone: ZoneId) {
+        self.tell(Message::TakeOver(zone));
+    }
+
+    /// Says whether a zone of this process is to have a standby.
+    pub fn set_standby(&self, zone: ZoneId, has_standby: bool) -> Result<(), HandOverError> {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        self.tell(Message::SetStandby(zone, has_standby, answer));
+        answered.recv().unwrap_or(Err(HandOverError::NotHere { zone }))
     }
 
     /// Takes no more zones from now on, and gives those that it has to others.
@@ -170,6 +186,7 @@ pub fn spawn(
         messages,
         inbox,
         tenure: keeper.tenure.clone(),
+        followed: BTreeSet::new(),
         event: Box::new(event),
     };
     let handle = std::thread::Builder::new().name("leases".to_owned());
@@ -192,6 +209,7 @@ struct Thread {
     messages: Sender<Message>,
     inbox: Receiver<Message>,
     tenure: Arc<Tenure>,
+    followed: BTreeSet<ZoneId>,
     event: Box<dyn FnMut(Event) + Send>,
 }
 
@@ -215,6 +233,11 @@ impl Thread {
             self.leases.handle_timeout(now);
             let zones = self.leases.zones(now).map(|(zone, _)| zone).collect();
             self.tenure.set(zones, self.leases.confident_until());
+            let followed = self.leases.followed(now);
+            if followed != self.followed {
+                self.followed.clone_from(&followed);
+                (self.event)(Event::Follow(followed));
+            }
             self.carry_out();
         }
     }
@@ -264,6 +287,15 @@ impl Thread {
                 let _ = told.send(answer);
             }
             Message::HandOver(zone, to) => self.hand_over(now, zone, to),
+            Message::TakeOver(zone) => {
+                if !self.leases.take_over(now, zone) {
+                    log::debug!(zone = zone.0; "the zone cannot be taken over now");
+                }
+            }
+            Message::SetStandby(zone, has_standby, told) => {
+                // Whoever asked may be gone.
+                let _ = told.send(self.leases.set_standby(now, zone, has_standby));
+            }
             Message::Drain => {
                 self.leases.drain();
                 let zones: Vec<_> = self.leases.zones(now).collect();

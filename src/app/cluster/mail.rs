@@ -91,6 +91,8 @@ pub enum AccountAnswer {
 pub enum InstanceOrder {
     /// Hand a zone to another instance.
     Move { zone: ZoneId, to: InstanceId },
+    /// Have a zone followed by another instance, or no more.
+    SetStandby { zone: ZoneId, has_standby: bool },
     /// Hand all zones to others and take no more.
     Drain,
 }

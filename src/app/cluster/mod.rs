@@ -10,5 +10,6 @@ pub mod leases;
 pub mod mail;
 pub mod post;
 pub mod senders;
+pub mod standby;
 pub mod tenancy;
 pub mod zones;

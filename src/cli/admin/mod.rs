@@ -51,6 +51,12 @@ enum Zone {
     List(Form),
     /// Move a zone to another instance; players stay connected
     Move { zone: u32, instance: u32 },
+    /// Have a second instance follow a zone, ready to go on at once if the first falls silent
+    Standby {
+        zone: u32,
+        #[arg(action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+        on: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,6 +84,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let act = Act::Move { zone: ZoneId(*zone), to: InstanceId(*instance) };
             admin::carry_out(&nats, &who(), act)?;
             format!("zone {zone} is with instance {instance} now\n")
+        }
+        What::Zone(Zone::Standby { zone, on }) => {
+            let act = Act::Standby { zone: ZoneId(*zone), has_standby: *on };
+            admin::carry_out(&nats, &who(), act)?;
+            format!("zone {zone} has {} standby now\n", if *on { "a" } else { "no" })
         }
         What::Instance(Instance::List(form)) => {
             form.print(&admin::instances(&nats)?, |rows| instances(rows, count))?
@@ -144,10 +155,11 @@ fn count(zones: &[ZoneId]) -> String {
 fn zones(rows: &[admin::ZoneView]) -> String {
     let cells = |row: &admin::ZoneView| {
         let owner = row.owner.map_or_else(|| "-".to_owned(), |owner| owner.to_string());
-        vec![row.zone.to_string(), owner, row.epoch.to_string()]
+        let standby = if row.has_standby { "yes" } else { "no" }.to_owned();
+        vec![row.zone.to_string(), owner, row.epoch.to_string(), standby]
     };
     let rows: Vec<_> = rows.iter().map(cells).collect();
-    table(&["zone", "owner", "epoch"], &rows)
+    table(&["zone", "owner", "epoch", "standby"], &rows)
 }
 
 impl Form {
