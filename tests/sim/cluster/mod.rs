@@ -19,6 +19,7 @@ fn faults(seed: u64) -> Faults {
         kill: bad(1, 15),
         stop: bad(3, 15),
         hand_over: bad(5, 60),
+        take_over: bad(17, 60),
         gateway: bad(7, 10),
         bus_loss: bad(2, 10),
         late_watch: bad(11, 20),
@@ -44,6 +45,7 @@ fn a_cluster_loses_nothing_whatever_dies() {
         sum.kills += one.kills;
         sum.stops += one.stops;
         sum.hand_overs += one.hand_overs;
+        sum.take_overs += one.take_overs;
         sum.gateways += one.gateways;
         sum.lost += one.lost;
         sum.refused += one.refused;
@@ -51,6 +53,7 @@ fn a_cluster_loses_nothing_whatever_dies() {
     }
     assert!(sum.commands > seeds * 50, "{sum:?}");
     assert!(sum.kills > 0 && sum.stops > 0 && sum.hand_overs > 0 && sum.gateways > 0, "{sum:?}");
+    assert!(sum.take_overs > 0, "{sum:?}");
     assert!(sum.lost > 0 && sum.refused > 0 && sum.moves > 0, "{sum:?}");
     println!("{seeds} seeds: {sum:?}");
 }

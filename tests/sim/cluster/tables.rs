@@ -48,7 +48,8 @@ impl Tables {
 
     pub fn want(&mut self, now: Duration, zone: ZoneId) {
         if !self.zones.contains_key(&zone) {
-            self.put(now, Write::Zone(zone, ZoneRecord::WANTED));
+            let has_standby = zone.0 % 2 == 1;
+            self.put(now, Write::Zone(zone, ZoneRecord { has_standby, ..ZoneRecord::WANTED }));
         }
     }
 

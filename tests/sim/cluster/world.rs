@@ -27,6 +27,8 @@ pub struct Faults {
     pub kill: u32,
     pub stop: u32,
     pub hand_over: u32,
+    /// An instance takes over what it follows, whether the owner is silent or not.
+    pub take_over: u32,
     pub gateway: u32,
     pub bus_loss: u32,
     pub late_watch: u32,
@@ -40,6 +42,7 @@ pub struct Outcome {
     pub kills: u32,
     pub stops: u32,
     pub hand_overs: u32,
+    pub take_overs: u32,
     pub gateways: u32,
     pub lost: u64,
     /// Entries that the journal's fence kept out.
@@ -190,6 +193,7 @@ impl World {
         }
         let (until, late) = (self.ms(50, 10_000), self.ms(10, 1_500));
         let (stops, is_late) = (self.draw(faults.stop), self.draw(faults.late_watch));
+        let takes = self.draw(faults.take_over);
         let (moves, which) = (self.draw(faults.hand_over), self.rng.bits() as usize);
         let Ok(instance) = &mut self.instances[at] else { return };
         let now = self.shared.now;
@@ -199,6 +203,11 @@ impl World {
         }
         if is_late {
             instance.link.late_until = late;
+        }
+        if takes && now >= instance.stopped_until {
+            for zone in instance.leases.followed(now) {
+                self.outcome.take_overs += u32::from(instance.leases.take_over(now, zone));
+            }
         }
         if moves && now >= instance.stopped_until {
             let zones: Vec<_> = instance.leases.zones(now).map(|it| it.0).collect();
