@@ -40,9 +40,11 @@ pub(super) struct Args {
     /// How often a zone is moved.
     #[arg(long, default_value_t = 20)]
     moves: u32,
-    /// How long the bots walk before, so that they are in several zones.
-    #[arg(long, default_value_t = 40)]
-    walk_seconds: u64,
+    /// In how many zones the bots have to be before, and how long they may walk until they are.
+    #[arg(long, default_value_t = 4)]
+    zones: usize,
+    #[arg(long, default_value_t = 240)]
+    walk_seconds_max: u64,
     /// Bots of the comparison with one process, and of the growth of messages.
     #[arg(long, value_delimiter = ',', default_values_t = [50, 100, 200, 400])]
     growth: Vec<u32>,
@@ -58,6 +60,8 @@ pub(super) struct Args {
 enum What {
     /// `kill -9` of the instance that has the zones.
     Failover,
+    /// The same where another instance follows each zone.
+    Standby,
     /// Zones handed from one instance to another.
     Moves,
     /// The same bots on a cluster and on one process.
@@ -73,8 +77,8 @@ const REST: Duration = Duration::from_secs(3);
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let does = |what| args.what.is_empty() || args.what.contains(&what);
-    if does(What::Failover) || does(What::Moves) {
-        disturb(args, does(What::Failover), does(What::Moves))?;
+    if does(What::Failover) || does(What::Standby) || does(What::Moves) {
+        disturb(args, does)?;
     }
     if does(What::Split) {
         split(args)?;
@@ -124,21 +128,29 @@ impl Playing {
 }
 
 /// Kills and moves under players.
-fn disturb(args: &Args, kills: bool, moves: bool) -> anyhow::Result<()> {
+fn disturb(args: &Args, does: impl Fn(What) -> bool) -> anyhow::Result<()> {
     let mut cluster = Cluster::start(&args.nats_server, 2, args.seed)?;
     let runtime = Runtime::new().context("starting a runtime")?;
     let nats = Nats::connect(runtime.handle(), &config(cluster.nats_url()))?;
-    let seconds = args.walk_seconds + u64::from(args.kills) * 12 + u64::from(args.moves) * 2 + 30;
-    let bots = Playing::start(cluster.web()?, args.bots, seconds, args.seed)?;
-    std::thread::sleep(Duration::from_secs(args.walk_seconds));
+    let seconds = args.walk_seconds_max + u64::from(args.kills) * 24 + u64::from(args.moves) * 2;
+    let bots = Playing::start(cluster.web()?, args.bots, seconds + 30, args.seed)?;
+    let deadline = Instant::now() + Duration::from_secs(args.walk_seconds_max);
+    let count = || owned(&nats).map(|owned| owned.values().map(Vec::len).sum::<usize>());
+    while count()? < args.zones && Instant::now() < deadline {
+        std::thread::sleep(REST);
+    }
     cluster.add_instance(2)?;
     std::thread::sleep(REST);
-    let zones = owned(&nats)?.values().map(Vec::len).sum::<usize>();
-    if kills {
+    let zones = count()?;
+    if does(What::Failover) {
         let waits = failovers(args, &mut cluster, &nats, &bots)?;
-        super::print(&said("kill -9 of the instance with all zones", args.bots, zones, &waits))?;
+        super::print(&said("kill -9 of the instance with most zones", args.bots, zones, &waits))?;
     }
-    if moves {
+    if does(What::Standby) {
+        let waits = takeovers(args, &mut cluster, &nats, &bots)?;
+        super::print(&said("kill -9 with a standby", args.bots, zones, &waits))?;
+    }
+    if does(What::Moves) {
         let waits = hand_overs(args, &nats, &bots)?;
         super::print(&said("a zone moved to another instance", args.bots, zones, &waits))?;
     }
@@ -157,16 +169,27 @@ fn config(servers: &str) -> nats::Config {
     nats::Config { servers, name: "bench".to_owned(), token: None, prefix }
 }
 
-fn said(what: &str, bots: u32, zones: usize, waits: &[Duration]) -> String {
-    let mut waits = waits.to_vec();
-    waits.sort_unstable();
-    let ms = |wait: Option<&Duration>| wait.map_or(0.0, |wait| wait.as_secs_f64() * 1e3);
+/// What players had of one disturbance.
+struct Wait {
+    /// From its beginning until every player had had a frame again.
+    back: Duration,
+    /// The longest time between two frames of any player, whatever it was for.
+    gap: Duration,
+}
+
+fn said(what: &str, bots: u32, zones: usize, waits: &[Wait]) -> String {
+    let spread = |of: fn(&Wait) -> Duration| {
+        let mut ms: Vec<_> = waits.iter().map(|wait| of(wait).as_millis()).collect();
+        ms.sort_unstable();
+        let at = |index: usize| ms.get(index).copied().unwrap_or_default();
+        format!("p50 {} ms, max {} ms", at(ms.len() / 2), at(ms.len().saturating_sub(1)))
+    };
     format!(
-        "{what}, {bots} players in {zones} zones, {} times: longest wait of any player for a \
-         frame p50 {:.0} ms, max {:.0} ms\n",
+        "{what}, {bots} players in {zones} zones, {} times: until the last player has a new frame \
+         {}; longest time between two frames {}\n",
         waits.len(),
-        ms(waits.get(waits.len() / 2)),
-        ms(waits.last())
+        spread(|wait| wait.back),
+        spread(|wait| wait.gap),
     )
 }
 
@@ -186,7 +209,7 @@ fn failovers(
     cluster: &mut Cluster,
     nats: &Nats,
     bots: &Playing,
-) -> anyhow::Result<Vec<Duration>> {
+) -> anyhow::Result<Vec<Wait>> {
     let mut waits = Vec::new();
     for _ in 0..args.kills {
         let owned = owned(nats)?;
@@ -196,14 +219,54 @@ fn failovers(
         let killed = Instant::now();
         cluster.kill_instance(victim.0);
         bots.wait_for_all(killed + IN_FLIGHT)?;
-        waits.push(bots.pulse.take_longest());
+        waits.push(Wait { back: killed.elapsed(), gap: bots.pulse.take_longest() });
         cluster.add_instance(victim.0)?;
         std::thread::sleep(REST);
     }
     Ok(waits)
 }
 
-fn hand_overs(args: &Args, nats: &Nats, bots: &Playing) -> anyhow::Result<Vec<Duration>> {
+/// As [`failovers`], with a second instance that follows all zones.
+fn takeovers(
+    args: &Args,
+    cluster: &mut Cluster,
+    nats: &Nats,
+    bots: &Playing,
+) -> anyhow::Result<Vec<Wait>> {
+    let bus = Bus::new(nats);
+    let mut waits = Vec::new();
+    for _ in 0..args.kills {
+        for (zone, record) in leases::owners(nats)? {
+            if let Some(owner) = record.owner.filter(|_| !record.has_standby) {
+                let order = InstanceOrder::SetStandby { zone, has_standby: true };
+                ask(&bus, owner.instance, order)?;
+            }
+        }
+        let owned = owned(nats)?;
+        let most = owned.iter().max_by_key(|(_, zones)| zones.len());
+        let (&victim, zones) = most.context("nobody runs a zone")?;
+        cluster.wait_until_followed(|number| number != victim.0, zones.len(), PATIENCE)?;
+        std::thread::sleep(REST);
+        bots.pulse.take_longest();
+        let killed = Instant::now();
+        cluster.kill_instance(victim.0);
+        bots.wait_for_all(killed + IN_FLIGHT)?;
+        waits.push(Wait { back: killed.elapsed(), gap: bots.pulse.take_longest() });
+        cluster.add_instance(victim.0)?;
+    }
+    Ok(waits)
+}
+
+fn ask(bus: &Bus, instance: InstanceId, order: InstanceOrder) -> anyhow::Result<()> {
+    let answer = bus.ask(&mail::instance(instance), mail::encode(&order))?;
+    match mail::decode::<InstanceAnswer>(&answer) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(why)) => bail!("{order:?} is refused: {why}"),
+        None => bail!("the instance is of another version"),
+    }
+}
+
+fn hand_overs(args: &Args, nats: &Nats, bots: &Playing) -> anyhow::Result<Vec<Wait>> {
     let bus = Bus::new(nats);
     let mut waits = Vec::new();
     for turn in 0..args.moves {
@@ -213,13 +276,8 @@ fn hand_overs(args: &Args, nats: &Nats, bots: &Playing) -> anyhow::Result<Vec<Du
         let (zone, owner) = owned[turn as usize % owned.len()];
         let to = InstanceId(if owner.instance.0 == 1 { 2 } else { 1 });
         bots.pulse.take_longest();
-        let order = mail::encode(&InstanceOrder::Move { zone, to });
-        let answer = bus.ask(&mail::instance(owner.instance), order)?;
-        match mail::decode::<InstanceAnswer>(&answer) {
-            Some(Ok(())) => {}
-            Some(Err(why)) => bail!("zone {zone} cannot be moved: {why}"),
-            None => bail!("the instance is of another version"),
-        }
+        let begun = Instant::now();
+        ask(&bus, owner.instance, InstanceOrder::Move { zone, to })?;
         let deadline = Instant::now() + PATIENCE;
         while leases::owners(nats)?.get(&zone).and_then(|it| it.owner).map(|it| it.instance)
             != Some(to)
@@ -228,7 +286,7 @@ fn hand_overs(args: &Args, nats: &Nats, bots: &Playing) -> anyhow::Result<Vec<Du
             std::thread::sleep(LOOK_EVERY);
         }
         bots.wait_for_all(Instant::now() + IN_FLIGHT)?;
-        waits.push(bots.pulse.take_longest());
+        waits.push(Wait { back: begun.elapsed(), gap: bots.pulse.take_longest() });
     }
     Ok(waits)
 }

@@ -4,8 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::cli::bench::process::Process;
 use crate::cli::bench::scrape::Scrape;
@@ -35,6 +36,8 @@ impl Drop for NatsServer {
     }
 }
 
+/// How often is looked whether something is so.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 const ANY: &str = "127.0.0.1:0";
 
 impl Cluster {
@@ -87,6 +90,23 @@ impl Cluster {
     /// `kill -9` of the instance of this number.
     pub(super) fn kill_instance(&mut self, number: u32) {
         self.instances.retain(|(own, _)| *own != number);
+    }
+
+    /// Waits until an instance of which this is true follows so many zones of others.
+    pub(super) fn wait_until_followed(
+        &self,
+        is_meant: impl Fn(u32) -> bool,
+        zones: usize,
+        longest: Duration,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + longest;
+        let meant = || self.instances.iter().filter(|(number, _)| is_meant(*number));
+        let followed = || Self::sum(meant().map(|(_, it)| it), "game_server_zones_followed");
+        while (followed()? as usize) < zones {
+            ensure!(Instant::now() < deadline, "{zones} zones are not followed");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
     }
 
     /// Where the page and the API are.
