@@ -16,7 +16,9 @@ use super::clock::Clock;
 use super::cluster::mail::{self, ToGatewayMail, ToZoneMail};
 use super::cluster::senders::Senders;
 use super::instance::Threads;
-use crate::gateway::{Admission, Config, ConnectionId, Delivery, Gateway, Located, Output};
+use crate::gateway::{
+    Admission, Config, ConnectionId, Delivery, Gateway, Identity, Located, Output,
+};
 use crate::model::{CharacterId, GatewayId, ZoneId};
 use crate::nats::Bus;
 use crate::net::{NetEvent, SendOutcome, Transport, quic, websocket};
@@ -28,6 +30,7 @@ use crate::telemetry::Metrics;
 #[derive(Debug)]
 pub enum Event {
     Bundle(Bundle),
+    Verified(ConnectionId, Result<Identity, CloseReason>),
     Admission(ConnectionId, Result<Admission, CloseReason>),
     Located(ConnectionId, CharacterId, Located),
     /// Another process says something.
@@ -158,6 +161,7 @@ impl Thread {
         let now = self.now();
         match event {
             Event::Bundle(bundle) => self.gateway.handle_bundle(now, bundle),
+            Event::Verified(id, answer) => self.gateway.handle_verified(now, id, answer),
             Event::Admission(id, answer) => self.gateway.handle_admission(now, id, answer),
             Event::Located(id, character, located) => {
                 self.gateway.handle_located(now, id, character, located);
@@ -261,9 +265,11 @@ impl Thread {
                     self.send(now, connection, message, how);
                 }
                 Output::Close { connection, reason } => self.close(connection, reason),
-                Output::Admit { connection, token, resume, character } => {
-                    let request = Request::Admit { connection, token, resume, character };
-                    self.ask(connection, request);
+                Output::Verify { connection, token, resume } => {
+                    self.ask(connection, Request::Verify { connection, token, resume });
+                }
+                Output::Admit { connection, identity, character } => {
+                    self.ask(connection, Request::Admit { connection, identity, character });
                 }
                 Output::End { connection, character, session } => {
                     self.ask(connection, Request::End { connection, character, session });
@@ -368,6 +374,8 @@ impl Thread {
         }
         let limited = metrics.rate_limits_exceeded.with_label_values(&["connection"]);
         limited.inc_by(counters.rate_limited - limited.get());
+        let joins = metrics.rate_limits_exceeded.with_label_values(&["joins"]);
+        joins.inc_by(counters.joins_refused - joins.get());
         metrics.frames_dropped.inc_by(counters.frames_dropped - metrics.frames_dropped.get());
         metrics.resumes.inc_by(counters.resumes - metrics.resumes.get());
     }

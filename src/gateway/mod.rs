@@ -5,25 +5,32 @@
 //! [`Gateway::flush`], so that messages grow with zones, not with players. It knows no rule of the game: commands and
 //! frames pass through it as they are. It must never see `game`, `sim` or `zone`.
 
+mod bans;
 mod bucket;
 mod connection;
+mod door;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod zones;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::model::{CharacterId, GatewayId, SessionId, ZoneId};
+use crate::model::{AccountId, CharacterId, GatewayId, SessionId, ZoneId};
 use crate::protocol::bus::ToZone;
 use crate::protocol::{ClientMessage, CloseReason, ServerMessage};
+pub use bans::{Ban, Bans, Network, NetworkError, Target};
 use connection::{Connection, Phase};
+use usage::Usage;
+pub use usage::{Amounts, Used, User};
 
 /// Bits of an attach's number that count the attaches of one connection.
 const REATTACH_BITS: u32 = 16;
+/// After how long whoever was closed for a while may come back.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Names a connection while it lasts; given by the adapters, never used twice.
 pub type ConnectionId = u64;
@@ -34,6 +41,7 @@ pub struct Config {
     pub id: GatewayId,
     pub ticks_per_second: u8,
     pub connections_max: usize,
+    /// Connections from one address, over all gateways; as many joins a minute.
     pub connections_per_address_max: usize,
     /// Time a new connection has to say Hello and be let in.
     pub hello_timeout: Duration,
@@ -68,6 +76,14 @@ impl Default for Config {
     }
 }
 
+/// Whose a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub account: AccountId,
+    /// The session to go on with, and its character; none for a new one.
+    pub resumes: Option<(SessionId, CharacterId)>,
+}
+
 /// Somebody who may play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
@@ -100,11 +116,16 @@ pub enum Output {
         connection: ConnectionId,
         reason: CloseReason,
     },
-    /// Check a Hello; answered by [`Gateway::handle_admission`].
-    Admit {
+    /// Check the tokens of a Hello; answered by [`Gateway::handle_verified`].
+    Verify {
         connection: ConnectionId,
         token: String,
         resume: String,
+    },
+    /// Find a character for somebody who may come in; answered by [`Gateway::handle_admission`].
+    Admit {
+        connection: ConnectionId,
+        identity: Identity,
         character: CharacterId,
     },
     /// End a session for good; answered by [`Gateway::handle_admission`] with the reason to close.
@@ -146,6 +167,7 @@ pub struct Counters {
     pub frames_dropped: u64,
     pub commands: u64,
     pub rate_limited: u64,
+    pub joins_refused: u64,
     pub resumes: u64,
     pub closes: BTreeMap<CloseReason, u64>,
 }
@@ -156,7 +178,10 @@ pub struct Gateway {
     config: Config,
     connections: HashMap<ConnectionId, Connection>,
     by_character: HashMap<CharacterId, ConnectionId>,
-    by_address: HashMap<IpAddr, usize>,
+    usage: Usage,
+    bans: Bans,
+    /// Whether those may come in that resume no session.
+    admits_new: bool,
     to_zones: BTreeMap<ZoneId, Vec<ToZone>>,
     /// Zones on their way between two instances, and since when: nothing is sent to them.
     held: BTreeMap<ZoneId, Duration>,
@@ -169,10 +194,12 @@ impl Gateway {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
+            usage: Usage::new(&config),
             config,
             connections: HashMap::new(),
             by_character: HashMap::new(),
-            by_address: HashMap::new(),
+            bans: Bans::default(),
+            admits_new: true,
             to_zones: BTreeMap::new(),
             held: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -193,21 +220,6 @@ impl Gateway {
         (self.connections.len(), self.by_character.len())
     }
 
-    /// A transport connection is there. `ordered`: what is sent arrives in order and completely.
-    pub fn handle_opened(&mut self, now: Duration, id: ConnectionId, from: IpAddr, ordered: bool) {
-        let here = self.by_address.entry(from).or_default();
-        *here += 1;
-        let too_many = *here > self.config.connections_per_address_max
-            || self.connections.len() >= self.config.connections_max;
-        self.connections.insert(id, Connection::new(&self.config, now, from, ordered));
-        if self.draining {
-            self.close(id, CloseReason::Draining);
-        } else if too_many {
-            self.counters.rate_limited += 1;
-            self.close(id, CloseReason::Full);
-        }
-    }
-
     /// The transport connection is gone; the transport itself closed it if there is a reason.
     pub fn handle_ended(&mut self, id: ConnectionId, reason: Option<CloseReason>) {
         if let Some(reason) = reason.filter(|_| self.connections.contains_key(&id)) {
@@ -220,7 +232,10 @@ impl Gateway {
     pub fn handle_message(&mut self, now: Duration, id: ConnectionId, bytes: &[u8]) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.last_heard = now;
-        if !connection.allow_message(now, bytes.len()) {
+        let mut users = connection.users();
+        let fits = connection.allow_message(now, bytes.len())
+            && users.all(|user| self.usage.receive(now, user, bytes.len()));
+        if !fits {
             self.counters.rate_limited += 1;
             return self.close(id, CloseReason::Flooding);
         }
@@ -241,11 +256,15 @@ impl Gateway {
             (ClientMessage::Hello { token, character, resume, datagrams, .. }, Phase::New) => {
                 connection.phase = Phase::Admitting;
                 connection.ordered |= !datagrams;
-                self.outputs.push_back(Output::Admit { connection: id, token, resume, character });
+                connection.wanted = character;
+                self.verify(now, id, token, resume);
             }
             (ClientMessage::Input { last_frame, keyframe, first, commands }, Phase::Playing(p)) => {
                 let (zone, character, attach) = (p.zone, p.character, p.attach);
-                if !connection.allow_commands(now, commands.len()) {
+                let mut users = connection.users();
+                let fits = connection.allow_commands(now, commands.len())
+                    && users.all(|user| self.usage.command(now, user, commands.len()));
+                if !fits {
                     self.counters.rate_limited += 1;
                     return self.close(id, CloseReason::Flooding);
                 }
@@ -269,36 +288,6 @@ impl Gateway {
                 self.close(id, CloseReason::OutOfOrder);
             }
         }
-    }
-
-    /// Answers [`Output::Admit`] and [`Output::End`].
-    pub fn handle_admission(
-        &mut self,
-        now: Duration,
-        id: ConnectionId,
-        answer: Result<Admission, CloseReason>,
-    ) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let is_parting = matches!(connection.phase, Phase::Parting);
-        let admission = match answer {
-            Ok(admission) if is_parting => {
-                connection.phase = Phase::Leaving;
-                let Admission { character, session, .. } = admission;
-                return self.outputs.push_back(Output::End { connection: id, character, session });
-            }
-            Ok(admission) => admission,
-            Err(_) if is_parting => return self.close(id, CloseReason::Goodbye),
-            Err(reason) => return self.close(id, reason),
-        };
-        connection.session = admission.session;
-        connection.resume = admission.resume;
-        connection.attach = admission.take_over << REATTACH_BITS;
-        let character = admission.character;
-        if let Some(old) = self.by_character.insert(character, id).filter(|&old| old != id) {
-            self.counters.resumes += 1;
-            self.close(old, CloseReason::Superseded);
-        }
-        self.attach(now, id, character, admission.located);
     }
 
     /// A frame could not be handed to the transport: nothing more is sent until it has drained.
@@ -352,16 +341,6 @@ impl Gateway {
         }
     }
 
-    /// Lets nobody in any more and sends everybody elsewhere.
-    pub fn handle_drain(&mut self) {
-        self.draining = true;
-        let mut all: Vec<_> = self.connections.keys().copied().collect();
-        all.sort_unstable();
-        for id in all {
-            self.close(id, CloseReason::Draining);
-        }
-    }
-
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -374,12 +353,25 @@ impl Gateway {
     }
 
     fn close(&mut self, id: ConnectionId, reason: CloseReason) {
+        let retry_after = if reason.is_temporary() { RETRY_AFTER } else { Duration::ZERO };
+        self.close_with(id, reason, retry_after, "");
+    }
+
+    /// Closes a connection and says more about it: how long it holds, and why.
+    fn close_with(
+        &mut self,
+        id: ConnectionId,
+        reason: CloseReason,
+        retry_after: Duration,
+        detail: &str,
+    ) {
         if !self.connections.contains_key(&id) {
             return;
         }
         *self.counters.closes.entry(reason).or_default() += 1;
-        let retry_after_ms = if reason.is_temporary() { 500 } else { 0 };
-        self.send(id, &ServerMessage::Close { reason, retry_after_ms });
+        let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
+        let detail = detail.to_owned();
+        self.send(id, &ServerMessage::Close { reason, retry_after_ms, detail });
         self.outputs.push_back(Output::Close { connection: id, reason });
         self.remove(id);
     }
@@ -398,11 +390,8 @@ impl Gateway {
     fn remove(&mut self, id: ConnectionId) {
         self.detach(id, false);
         let Some(connection) = self.connections.remove(&id) else { return };
-        if let Some(count) = self.by_address.get_mut(&connection.from) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&connection.from);
-            }
+        for user in connection.users() {
+            self.usage.disconnect(user);
         }
     }
 }
