@@ -11,7 +11,7 @@ use super::roll::{Found, Roll};
 use super::world::random;
 use crate::game::player::new_sheet;
 use crate::game::state::Sheet;
-use crate::gateway::{Admission, ConnectionId, Identity, Located};
+use crate::gateway::{Admission, ConnectionId, Identity, Join, Located};
 use crate::model::limits::ADMISSION_REQUESTS_MAX;
 use crate::model::{CharacterId, SessionId};
 use crate::protocol::CloseReason;
@@ -137,6 +137,15 @@ impl Parts {
             expires: now + SESSION_SECONDS,
             kind: Kind::Session { session, character },
         });
+        let join = Join { session, take_over };
+        log::info!(
+            player_id = account.0,
+            session_id = session.0,
+            correlation_id:% = join,
+            character = character.0,
+            zone = located.zone.0;
+            "{}", if resumes.is_some() { "a session goes on" } else { "a session begins" }
+        );
         Ok(Admission { session, character, resume, located, take_over })
     }
 

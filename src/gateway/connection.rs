@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::bucket::Bucket;
-use super::{Config, User};
+use super::{Config, Present, User};
 use crate::model::{AccountId, CharacterId, SessionId, ZoneId};
 
 #[derive(Debug)]
@@ -80,6 +80,18 @@ impl Connection {
     pub(super) fn users(&self) -> impl Iterator<Item = User> + use<> {
         let account = self.account.map(User::Account);
         [Some(User::address(self.from)), account].into_iter().flatten()
+    }
+
+    /// Who plays over it.
+    pub(super) fn present(&self) -> Option<Present> {
+        let Phase::Playing(playing) = &self.phase else { return None };
+        Some(Present {
+            character: playing.character,
+            account: self.account?,
+            session: self.session,
+            from: self.from,
+            zone: playing.zone,
+        })
     }
 
     pub(super) fn allow_message(&mut self, now: Duration, bytes: usize) -> bool {

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::connection::{Connection, Phase};
-use super::{Admission, Bans, ConnectionId, Gateway, Identity, Output, REATTACH_BITS, Used, User};
+use super::{
+    Admission, Bans, ConnectionId, Gateway, Identity, Output, Present, REATTACH_BITS, Used, User,
+};
 use crate::model::{CharacterId, GatewayId};
 use crate::protocol::CloseReason;
 
@@ -148,6 +150,13 @@ impl Gateway {
         let Some(&id) = self.by_character.get(&character) else { return false };
         self.close_with(id, CloseReason::Kicked, Duration::ZERO, why);
         true
+    }
+
+    /// Those who play, by their connections.
+    #[must_use]
+    pub fn present(&self) -> Vec<Present> {
+        let present = |id: ConnectionId| self.connections.get(&id)?.present();
+        self.all().into_iter().filter_map(present).collect()
     }
 
     /// What the other gateways have to know. To be asked a few times a second.

@@ -15,10 +15,14 @@ mod usage;
 mod zones;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
+use crate::model::limits::DETAIL_BYTES_MAX;
 use crate::model::{AccountId, CharacterId, GatewayId, SessionId, ZoneId};
 use crate::protocol::bus::ToZone;
 use crate::protocol::{ClientMessage, CloseReason, ServerMessage};
@@ -104,6 +108,16 @@ pub struct Located {
     pub sheet: Option<Vec<u8>>,
 }
 
+/// Somebody who plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present {
+    pub character: CharacterId,
+    pub account: AccountId,
+    pub session: SessionId,
+    pub from: IpAddr,
+    pub zone: ZoneId,
+}
+
 /// What the gateway wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -159,6 +173,36 @@ pub enum Delivery {
     Datagram,
 }
 
+/// A connection that held a character and is gone, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub present: Present,
+    pub join: Join,
+    /// Why it was closed; `None`: the peer went.
+    pub reason: Option<CloseReason>,
+}
+
+/// Names one coming of a session, in the logs of all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Join {
+    pub session: SessionId,
+    pub take_over: u64,
+}
+
+impl Join {
+    /// The join that an attach belongs to.
+    #[must_use]
+    pub fn of_attach(session: SessionId, attach: u64) -> Self {
+        Self { session, take_over: attach >> REATTACH_BITS }
+    }
+}
+
+impl fmt::Display for Join {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}", self.session.0, self.take_over)
+    }
+}
+
 /// What happened, for the metrics; all counts only rise.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
@@ -186,6 +230,7 @@ pub struct Gateway {
     /// Zones on their way between two instances, and since when: nothing is sent to them.
     held: BTreeMap<ZoneId, Duration>,
     outputs: VecDeque<Output>,
+    ended: Vec<Ended>,
     counters: Counters,
     draining: bool,
 }
@@ -203,6 +248,7 @@ impl Gateway {
             to_zones: BTreeMap::new(),
             held: BTreeMap::new(),
             outputs: VecDeque::new(),
+            ended: Vec::new(),
             counters: Counters::default(),
             draining: false,
         }
@@ -225,7 +271,7 @@ impl Gateway {
         if let Some(reason) = reason.filter(|_| self.connections.contains_key(&id)) {
             *self.counters.closes.entry(reason).or_default() += 1;
         }
-        self.remove(id);
+        self.remove(id, reason);
     }
 
     /// Bytes of one message came in.
@@ -346,6 +392,11 @@ impl Gateway {
         self.outputs.pop_front()
     }
 
+    /// The connections that have ended since this was asked before.
+    pub fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
     fn send(&mut self, id: ConnectionId, message: &ServerMessage) {
         let message = Bytes::from(message.encode());
         let how = Delivery::Reliable;
@@ -370,10 +421,10 @@ impl Gateway {
         }
         *self.counters.closes.entry(reason).or_default() += 1;
         let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
-        let detail = detail.to_owned();
+        let detail = detail[..detail.floor_char_boundary(DETAIL_BYTES_MAX)].to_owned();
         self.send(id, &ServerMessage::Close { reason, retry_after_ms, detail });
         self.outputs.push_back(Output::Close { connection: id, reason });
-        self.remove(id);
+        self.remove(id, Some(reason));
     }
 
     fn detach(&mut self, id: ConnectionId, leave: bool) {
@@ -387,7 +438,13 @@ impl Gateway {
         connection.phase = Phase::Leaving;
     }
 
-    fn remove(&mut self, id: ConnectionId) {
+    fn remove(&mut self, id: ConnectionId, reason: Option<CloseReason>) {
+        if let Some(connection) = self.connections.get(&id)
+            && let Some(present) = connection.present()
+        {
+            let join = Join::of_attach(present.session, connection.attach);
+            self.ended.push(Ended { present, join, reason });
+        }
         self.detach(id, false);
         let Some(connection) = self.connections.remove(&id) else { return };
         for user in connection.users() {

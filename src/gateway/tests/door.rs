@@ -91,9 +91,13 @@ fn while_nobody_new_is_let_in_sessions_go_on() {
 #[test]
 fn whoever_is_kicked_is_told_why_and_nobody_else_is_closed() {
     let mut gateway = Gateway::new(Config::default());
-    join(&mut gateway, 1, 5);
+    let attach = join(&mut gateway, 1, 5);
     assert!(!gateway.handle_kick(CharacterId(6), "idle"));
     assert!(gateway.handle_kick(CharacterId(5), "idle"));
+    let [ended] = gateway.take_ended()[..] else { panic!("one connection has ended") };
+    assert_eq!((ended.present.account, ended.reason), (AccountId(5), Some(CloseReason::Kicked)));
+    let join = Join::of_attach(SessionId(50), attach);
+    assert_eq!((ended.join, join.to_string()), (join, "32-1".to_owned()));
     let said = (CloseReason::Kicked, Duration::ZERO, "idle".to_owned());
     assert_eq!(farewell(&mut gateway, 1), Some(said));
     assert!(!CloseReason::Kicked.is_temporary());
@@ -126,9 +130,9 @@ fn crowd(
         gateway.handle_message(now, id, &hello());
         join(gateway, id);
         let out = outputs(gateway);
-        let closed = out.iter().find_map(|output| match output {
-            Output::Send { message, .. } => ServerMessage::decode(message).ok(),
-            _ => None,
+        let closed = out.iter().find_map(|output| {
+            let Output::Send { message, .. } = output else { return None };
+            ServerMessage::decode(message).ok()
         });
         if let Some(ServerMessage::Close { reason, retry_after_ms, .. }) = closed {
             assert_eq!(reason, CloseReason::Later);
@@ -192,9 +196,8 @@ fn limits_hold_over_two_gateways() {
         join(&mut two, id, id + 10);
     }
     for gateway in [&mut one, &mut two] {
-        for connection in gateway.connections.values_mut() {
-            connection.account = Some(AccountId(1));
-        }
+        let all = gateway.connections.values_mut();
+        all.for_each(|connection| connection.account = Some(AccountId(1)));
     }
     for (id, round) in (1..=4).flat_map(|id| [(id, 0), (id, 1)]) {
         one.handle_message(T0, id, &input(8 + 32 * round, 32));
