@@ -53,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "client",
             "net",
             "game",
+            "gateway",
             "sim",
             "zone",
             "journal",

@@ -11,7 +11,7 @@ use super::roll::{Found, Roll};
 use super::world::random;
 use crate::game::player::new_sheet;
 use crate::game::state::Sheet;
-use crate::gateway::{Admission, ConnectionId, Located};
+use crate::gateway::{Admission, ConnectionId, Identity, Join, Located};
 use crate::model::limits::ADMISSION_REQUESTS_MAX;
 use crate::model::{CharacterId, SessionId};
 use crate::protocol::CloseReason;
@@ -23,7 +23,8 @@ const SESSION_SECONDS: u64 = 7 * 24 * 3_600;
 /// What the gateway wants to know.
 #[derive(Debug)]
 pub enum Request {
-    Admit { connection: ConnectionId, token: String, resume: String, character: CharacterId },
+    Verify { connection: ConnectionId, token: String, resume: String },
+    Admit { connection: ConnectionId, identity: Identity, character: CharacterId },
     Locate { connection: ConnectionId, character: CharacterId, take_over: u64 },
     End { connection: ConnectionId, character: CharacterId, session: SessionId },
 }
@@ -71,8 +72,11 @@ pub fn spawn(
     std::thread::Builder::new().name("admission".to_owned()).spawn(move || {
         for request in inbox {
             let event = match request {
-                Request::Admit { connection, token, resume, character } => {
-                    Event::Admission(connection, parts.admit(&token, &resume, character))
+                Request::Verify { connection, token, resume } => {
+                    Event::Verified(connection, parts.verify(&token, &resume))
+                }
+                Request::Admit { connection, identity, character } => {
+                    Event::Admission(connection, parts.admit(identity, character))
                 }
                 Request::Locate { connection, character, take_over } => {
                     match parts.locate(character, Some(take_over)) {
@@ -96,29 +100,36 @@ pub fn spawn(
 }
 
 impl Parts {
-    fn admit(
-        &self,
-        token: &str,
-        resume: &str,
-        character: CharacterId,
-    ) -> Result<Admission, CloseReason> {
+    /// Whose the tokens of a Hello are.
+    fn verify(&self, token: &str, resume: &str) -> Result<Identity, CloseReason> {
         let now = unix_now();
         let refused = |_| CloseReason::Unauthenticated;
-        let (account, session, character, take_over) = if resume.is_empty() {
+        if resume.is_empty() {
             let account = self.tokens.verify_access(now, token).map_err(refused)?;
+            return Ok(Identity { account, resumes: None });
+        }
+        let claims = self.tokens.verify_session(now, resume).map_err(refused)?;
+        let SessionClaims { account, session, character } = claims;
+        Ok(Identity { account, resumes: Some((session, character)) })
+    }
+
+    fn admit(
+        &self,
+        Identity { account, resumes }: Identity,
+        character: CharacterId,
+    ) -> Result<Admission, CloseReason> {
+        let (session, character, take_over) = if let Some((session, character)) = resumes {
+            (session, character, self.roll.resume_session(character, session)?)
+        } else {
             let character = self.roll.choose(account, character)?;
             let session = random().map_err(|_| CloseReason::Internal)?;
             let session = SessionId(u64::from_le_bytes(session).max(1));
             // A login that fails here ends nobody's session.
             self.locate(character, None)?;
             let take_over = self.roll.begin_session(character, session)?;
-            (account, session, character, take_over)
-        } else {
-            let claims = self.tokens.verify_session(now, resume).map_err(refused)?;
-            let SessionClaims { account, session, character } = claims;
-            let take_over = self.roll.resume_session(character, session)?;
-            (account, session, character, take_over)
+            (session, character, take_over)
         };
+        let now = unix_now();
         let located = self.locate(character, Some(take_over))?;
         let resume = self.tokens.issue(&Claims {
             account,
@@ -126,6 +137,15 @@ impl Parts {
             expires: now + SESSION_SECONDS,
             kind: Kind::Session { session, character },
         });
+        let join = Join { session, take_over };
+        log::info!(
+            player_id = account.0,
+            session_id = session.0,
+            correlation_id:% = join,
+            character = character.0,
+            zone = located.zone.0;
+            "{}", if resumes.is_some() { "a session goes on" } else { "a session begins" }
+        );
         Ok(Admission { session, character, resume, located, take_over })
     }
 

@@ -14,24 +14,26 @@ use clap::Parser;
 
 use super::admission::{self, Admitter};
 use super::clock::Clock;
+use super::cluster::audit::{self, Act};
 use super::cluster::characters::Characters;
 use super::cluster::gateways::SAY_EVERY;
-use super::cluster::mail::{self, Alive, ToGatewayMail};
+use super::cluster::mail::{self, Alive, Figures, GatewayAnswer, ToGatewayMail};
 use super::cluster::zones::Wanted;
+use super::cluster::{bans, flags};
 use super::dev::{allow_descriptors, share_memory};
 use super::door::{self, QuicDoor};
 use super::gateway::{self, Event, ZoneWay};
 use super::keys;
 use super::process::{Activated, Process};
 use super::roll::Roll;
-use super::settings::{self, Common, Settings};
+use super::settings::{self, Common, DrainFlags, Settings};
 use super::world::{World, random};
 use crate::disk::DataFolder;
 use crate::model::GatewayId;
 use crate::model::limits::{TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX};
 use crate::nats::{Bus, Nats, Subscription};
 use crate::net::quic::QuicConfig;
-use crate::net::{ConnectionIds, websocket};
+use crate::net::{ConnectionIds, Transport, websocket};
 use crate::telemetry::{Metrics, Obstacle};
 
 /// WebSockets that may come between two ticks; those beyond are turned away.
@@ -43,6 +45,8 @@ const NET_EVENTS_MAX: usize = 4_096;
 struct Flags {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    drain: DrainFlags,
     /// Folder of the development certificate and of the key that resets connections
     #[arg(long, env = "UNDERCROFT_DATA", value_name = "FOLDER", default_value = "connection-data")]
     data: PathBuf,
@@ -96,6 +100,7 @@ impl Settings for Flags {
     }
 
     fn check(&self) -> anyhow::Result<()> {
+        self.drain.token()?;
         self.common.nats.config("connection")?;
         if let Some(host) = &self.public_host {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
@@ -115,7 +120,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let mut sockets = Activated::take()?;
     allow_descriptors();
     share_memory();
-    let process = Process::start(&mut sockets, flags.common.admin)?;
+    let process = Process::start(&mut sockets, flags.common.admin, flags.drain.token()?)?;
     let web = sockets.tcp("web", flags.web)?;
     let web_address = web.local_addr().context("asking for the address of WebSocket")?;
     let quic = sockets.udp("quic", flags.quic)?;
@@ -125,6 +130,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let quic_address = running.door.address;
     let is_draining = Arc::new(AtomicBool::new(false));
     running.say_alive(flags, &process, web_address, is_draining.clone());
+    let drain = audit::Ending::allow(&process, &nats, Act::DrainGateway { gateway: running.id });
     let metrics = process.metrics.clone();
     let line = format!(" web=http://{web_address} quic={quic_address}");
     let ended = process.run(&line, || status(&metrics))?;
@@ -132,17 +138,21 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     process.health.raise(Obstacle::Draining);
     is_draining.store(true, Ordering::Relaxed);
     running.stop()?;
+    drain.note_done();
     process.stop();
     Ok(())
 }
 
 /// What systemd shows.
 fn status(metrics: &Metrics) -> String {
-    let connections: i64 = crate::net::Transport::ALL
-        .iter()
-        .map(|transport| metrics.connection_count.with_label_values(&[transport.label()]).get())
-        .sum();
-    format!("{connections} connections, {} players", metrics.players_online.get())
+    format!("{} connections, {} players", connections(metrics), metrics.players_online.get())
+}
+
+fn connections(metrics: &Metrics) -> i64 {
+    let count = |transport: &Transport| {
+        metrics.connection_count.with_label_values(&[transport.label()]).get()
+    };
+    Transport::ALL.iter().map(count).sum()
 }
 
 struct Running {
@@ -199,6 +209,11 @@ fn start(
             let _ = events.send(Event::Mail(mail));
         })
     });
+    let subscriptions = subscriptions
+        .into_iter()
+        .chain([hear_of_usage(&bus, events.clone()), take_orders(&bus, id, events.clone())]);
+    let subscriptions = subscriptions.collect();
+    follow_rules(nats, &events)?;
     let parts = gateway::Parts {
         config: crate::gateway::Config {
             id,
@@ -218,7 +233,40 @@ fn start(
     };
     let gateway = gateway::spawn(inbox, parts)?;
     process.serve(web, Router::new(), Some(net_events))?;
-    Ok(Running { id, bus, door, events, gateway, _subscriptions: subscriptions.into() })
+    Ok(Running { id, bus, door, events, gateway, _subscriptions: subscriptions })
+}
+
+/// Tells the gateway's thread who is banned and which flags are set, before it lets anybody in.
+fn follow_rules(nats: &Nats, events: &crossbeam_channel::Sender<Event>) -> anyhow::Result<()> {
+    // An error: the gateway has stopped.
+    let told = events.clone();
+    bans::follow(nats, move |bans| drop(told.send(Event::Bans(bans))))?;
+    let told = events.clone();
+    flags::follow(nats, move |flags| drop(told.send(Event::Flags(flags))))?;
+    Ok(())
+}
+
+/// Tells it what the other gateways have let through.
+fn hear_of_usage(bus: &Bus, events: crossbeam_channel::Sender<Event>) -> Subscription {
+    bus.subscribe(mail::USAGE, move |bytes| {
+        if let Some(mail) = mail::decode(&bytes) {
+            // An error: the gateway has stopped.
+            let _ = events.send(Event::Usage(mail));
+        }
+    })
+}
+
+/// Has it do what admins ask of this gateway.
+fn take_orders(bus: &Bus, id: GatewayId, events: crossbeam_channel::Sender<Event>) -> Subscription {
+    let subject = mail::gateway_orders(id);
+    bus.serve(&subject, &subject.clone(), move |question| {
+        let (tell, told) = crossbeam_channel::bounded(1);
+        let answer = mail::decode(&question).and_then(|order| {
+            events.send(Event::Order(order, tell)).ok()?;
+            told.recv().ok()
+        });
+        mail::encode(&answer.unwrap_or(GatewayAnswer::Unknown))
+    })
 }
 
 impl Running {
@@ -239,6 +287,14 @@ impl Running {
             let mut time = tokio::time::interval(SAY_EVERY);
             loop {
                 time.tick().await;
+                let players = u32::try_from(metrics.players_online.get()).unwrap_or(0);
+                let figures = Figures::Gateway {
+                    gateway: id,
+                    websocket: websocket.clone(),
+                    connections: u32::try_from(connections(&metrics)).unwrap_or(0),
+                    players,
+                };
+                bus.publish(mail::FIGURES, mail::encode(&figures));
                 let alive = Alive {
                     gateway: id,
                     websocket: websocket.clone(),
@@ -247,7 +303,7 @@ impl Running {
                         .read()
                         .unwrap_or_else(PoisonError::into_inner)
                         .clone(),
-                    players: u32::try_from(metrics.players_online.get()).unwrap_or(0),
+                    players,
                     is_draining: is_draining.load(Ordering::Relaxed),
                 };
                 bus.publish(mail::GATEWAYS_ALIVE, mail::encode(&alive));

@@ -9,8 +9,10 @@ use anyhow::Context;
 use clap::Parser;
 
 use super::clock::Clock;
+use super::cluster::audit::{self, Act};
 use super::cluster::characters::Characters;
 use super::cluster::clerk::{self, EVENTS};
+use super::cluster::figures;
 use super::cluster::gateways::Gateways;
 use super::cluster::leases::{self, Event, Keeper};
 use super::cluster::mail::{self, InstanceAnswer, InstanceOrder, ToGatewayMail};
@@ -22,7 +24,7 @@ use super::instance::{self, Message, Threads};
 use super::loader::{self, Loader};
 use super::outlet::Outlet;
 use super::process::{Activated, Process};
-use super::settings::{self, Common, Settings};
+use super::settings::{self, Common, DrainFlags, Settings};
 use super::world::{self, World, random};
 use crate::journal::{JetStreamJournal, JetStreamReader, Journal, Worker, WorkerConfig};
 use crate::lease;
@@ -46,6 +48,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 struct Flags {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    drain: DrainFlags,
     /// Number of this instance; no two that run have the same
     #[arg(long, env = "UNDERCROFT_INSTANCE", value_name = "NUMBER", default_value_t = 1)]
     instance: u32,
@@ -93,6 +97,7 @@ impl Settings for Flags {
     }
 
     fn check(&self) -> anyhow::Result<()> {
+        self.drain.token()?;
         self.common.nats.config("game-instance").map(drop)
     }
 }
@@ -105,17 +110,20 @@ pub fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> anyhow::Result<()> {
     let mut sockets = Activated::take()?;
-    let process = Process::start(&mut sockets, flags.common.admin)?;
+    let process = Process::start(&mut sockets, flags.common.admin, flags.drain.token()?)?;
     let name = format!("game-instance {}", flags.instance);
     let nats = Nats::connect(process.runtime.handle(), &flags.common.nats.config(&name)?)?;
     let running = start(flags, &process, &nats)?;
     log::info!("waiting to be known as instance {}", flags.instance);
     running.keeper.tenure().wait_until_known();
+    let act = Act::Drain { instance: InstanceId(flags.instance) };
+    let drain = audit::Ending::allow(&process, &nats, act);
     let (keeper, metrics) = (running.keeper.clone(), process.metrics.clone());
     let ended = process.run("", || status(&keeper, &metrics))?;
     log::info!("{ended}: handing the zones over");
     process.health.raise(Obstacle::Draining);
     running.stop()?;
+    drain.note_done();
     process.stop();
     log::info!("stopped; everything is in the journal");
     Ok(())
@@ -223,6 +231,7 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
         simulation.push(spawned.context("starting a simulation thread")?);
     }
     watch_gateways(nats, &bus, threads.clone());
+    figures::say(nats, bus.clone(), me.instance, keeper.tenure().clone(), process.metrics.clone());
     let orders = take_orders(&bus, me.instance, keeper.clone());
     let zones_up = hear_of_zones(&bus, threads.clone(), standby);
     Ok(Running { keeper, threads, simulation, worker, _subscriptions: [orders, zones_up] })

@@ -9,14 +9,21 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::admission::{Admitter, Request};
 use super::clock::Clock;
-use super::cluster::mail::{self, ToGatewayMail, ToZoneMail};
+use super::cluster::bans::{self, BanRecord};
+use super::cluster::flags::Flags;
+use super::cluster::mail::{
+    self, GatewayAnswer, GatewayOrder, ToGatewayMail, ToZoneMail, UsageMail,
+};
 use super::cluster::senders::Senders;
 use super::instance::Threads;
-use crate::gateway::{Admission, Config, ConnectionId, Delivery, Gateway, Located, Output};
+use super::registrar::unix_now;
+use crate::gateway::{
+    Admission, Config, ConnectionId, Delivery, Ended, Gateway, Identity, Located, Output,
+};
 use crate::model::{CharacterId, GatewayId, ZoneId};
 use crate::nats::Bus;
 use crate::net::{NetEvent, SendOutcome, Transport, quic, websocket};
@@ -28,10 +35,18 @@ use crate::telemetry::Metrics;
 #[derive(Debug)]
 pub enum Event {
     Bundle(Bundle),
+    Verified(ConnectionId, Result<Identity, CloseReason>),
     Admission(ConnectionId, Result<Admission, CloseReason>),
     Located(ConnectionId, CharacterId, Located),
     /// Another process says something.
     Mail(ToGatewayMail),
+    /// These are banned, and nobody else.
+    Bans(Vec<BanRecord>),
+    Flags(Flags),
+    /// Another gateway says what it has let through.
+    Usage(UsageMail),
+    /// An admin asks something.
+    Order(GatewayOrder, Sender<GatewayAnswer>),
     /// Let nobody in any more, tell everybody to come back, then stop.
     Drain,
 }
@@ -136,6 +151,7 @@ impl Thread {
                     if Instant::now() >= next_check {
                         next_check += CHECK_PERIOD;
                         self.gateway.handle_timeout(self.now());
+                        self.tell_usage();
                     }
                     if Instant::now() >= next_second {
                         next_second += Duration::from_secs(1);
@@ -154,16 +170,49 @@ impl Thread {
         self.parts.clock.elapsed()
     }
 
+    /// Tells the other gateways, if there can be any, what this one has let through.
+    fn tell_usage(&mut self) {
+        let used = self.gateway.tell_usage(self.now());
+        if let ZoneWay::Bus(bus) = &self.parts.zones {
+            let gateway = self.parts.config.id;
+            bus.publish(mail::USAGE, mail::encode(&UsageMail { gateway, used }));
+        }
+    }
+
     fn handle(&mut self, event: Event) {
         let now = self.now();
         match event {
             Event::Bundle(bundle) => self.gateway.handle_bundle(now, bundle),
+            Event::Verified(id, answer) => self.gateway.handle_verified(now, id, answer),
             Event::Admission(id, answer) => self.gateway.handle_admission(now, id, answer),
             Event::Located(id, character, located) => {
                 self.gateway.handle_located(now, id, character, located);
             }
             Event::Mail(mail) => self.handle_mail(now, mail),
+            Event::Bans(records) => {
+                let bans = bans::on_clock(&records, unix_now(), now);
+                self.gateway.handle_bans(now, bans);
+            }
+            Event::Flags(flags) => self.gateway.handle_admitting(flags.admit_new_players),
+            Event::Usage(UsageMail { gateway, used }) => {
+                if gateway != self.parts.config.id {
+                    self.gateway.handle_usage(now, gateway, used);
+                }
+            }
+            Event::Order(order, answer) => {
+                // An error: whoever has asked has given up.
+                let _ = answer.send(self.carry_out_order(&order));
+            }
             Event::Drain => {}
+        }
+    }
+
+    fn carry_out_order(&mut self, order: &GatewayOrder) -> GatewayAnswer {
+        match order {
+            GatewayOrder::Players => GatewayAnswer::Players(self.gateway.present()),
+            GatewayOrder::Kick { character, reason } => {
+                GatewayAnswer::Kicked(self.gateway.handle_kick(*character, reason))
+            }
         }
     }
 
@@ -252,6 +301,17 @@ impl Thread {
     /// Does what the gateway wants done.
     fn act(&mut self) {
         self.carry_out();
+        for Ended { present, join, reason } in self.gateway.take_ended() {
+            log::info!(
+                player_id = present.account.0,
+                session_id = present.session.0,
+                correlation_id:% = join,
+                character = present.character.0,
+                zone = present.zone.0,
+                reason = reason.map_or("gone", CloseReason::label);
+                "a connection has ended"
+            );
+        }
         self.parts.quic.flush();
     }
 
@@ -263,9 +323,11 @@ impl Thread {
                     self.send(now, connection, message, how);
                 }
                 Output::Close { connection, reason } => self.close(connection, reason),
-                Output::Admit { connection, token, resume, character } => {
-                    let request = Request::Admit { connection, token, resume, character };
-                    self.ask(connection, request);
+                Output::Verify { connection, token, resume } => {
+                    self.ask(connection, Request::Verify { connection, token, resume });
+                }
+                Output::Admit { connection, identity, character } => {
+                    self.ask(connection, Request::Admit { connection, identity, character });
                 }
                 Output::End { connection, character, session } => {
                     self.ask(connection, Request::End { connection, character, session });
@@ -370,6 +432,8 @@ impl Thread {
         }
         let limited = metrics.rate_limits_exceeded.with_label_values(&["connection"]);
         limited.inc_by(counters.rate_limited - limited.get());
+        let joins = metrics.rate_limits_exceeded.with_label_values(&["joins"]);
+        joins.inc_by(counters.joins_refused - joins.get());
         metrics.frames_dropped.inc_by(counters.frames_dropped - metrics.frames_dropped.get());
         metrics.resumes.inc_by(counters.resumes - metrics.resumes.get());
     }

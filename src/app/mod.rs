@@ -22,6 +22,7 @@ pub mod outlet;
 pub mod process;
 pub mod registrar;
 pub mod roll;
+pub mod rules;
 mod serve;
 pub mod services;
 pub mod settings;

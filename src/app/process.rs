@@ -16,7 +16,8 @@ use tokio::sync::watch;
 use super::http::upgrade;
 use super::serve::in_use;
 use crate::net::http::HttpConfig;
-use crate::telemetry::{Health, Metrics, admin};
+use crate::telemetry::admin::{self, Drain};
+use crate::telemetry::{Health, Metrics};
 
 /// How often systemd is told how the process is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -69,6 +70,8 @@ pub struct Process {
     pub admin: SocketAddr,
     stopped: watch::Sender<bool>,
     failure: watch::Sender<Option<String>>,
+    drain: Arc<Drain>,
+    drained: watch::Sender<bool>,
 }
 
 /// Ends the process, from anywhere.
@@ -84,7 +87,12 @@ impl Failure {
 
 impl Process {
     /// Starts the runtime, and serves health and metrics from now on.
-    pub fn start(sockets: &mut Activated, admin: SocketAddr) -> anyhow::Result<Self> {
+    /// `token`: of whoever may drain the process over that port.
+    pub fn start(
+        sockets: &mut Activated,
+        admin: SocketAddr,
+        token: Option<String>,
+    ) -> anyhow::Result<Self> {
         let listener = sockets.tcp("admin", admin)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -95,6 +103,7 @@ impl Process {
         let (failure, _) = watch::channel(None);
         let admin =
             listener.local_addr().context("asking for the address of health and metrics")?;
+        let (drained, _) = watch::channel(false);
         let process = Self {
             runtime,
             metrics: Arc::new(Metrics::new()),
@@ -102,8 +111,11 @@ impl Process {
             admin,
             stopped,
             failure,
+            drain: Arc::new(Drain::new(token)),
+            drained,
         };
-        let routes = admin::router(process.health.clone(), process.metrics.clone());
+        let routes =
+            admin::router(process.health.clone(), process.metrics.clone(), process.drain.clone());
         process.serve(listener, routes, None)?;
         Ok(process)
     }
@@ -133,6 +145,16 @@ impl Process {
         Failure(self.failure.clone())
     }
 
+    /// Lets whoever has the token end the process, if `begin` says nothing against it.
+    pub fn allow_drain(&self, begin: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) {
+        let drained = self.drained.clone();
+        self.drain.allow(Box::new(move |who| {
+            begin(who)?;
+            drained.send_replace(true);
+            Ok(())
+        }));
+    }
+
     /// Says that the process serves, to systemd and in one line that programs read, and keeps
     /// systemd told until a signal comes or something fails. Gives what ended it.
     pub fn run(&self, line: &str, status: impl Fn() -> String) -> anyhow::Result<&'static str> {
@@ -146,6 +168,7 @@ impl Process {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
             let mut failure = self.failure.subscribe();
+            let mut drained = self.drained.subscribe();
             let watchdog = sd_notify::watchdog_enabled();
             let every = watchdog.map_or(TELL_EVERY, |limit| TELL_EVERY.min(limit / 3));
             let mut time = tokio::time::interval(every);
@@ -153,6 +176,7 @@ impl Process {
                 tokio::select! {
                     _ = terminate.recv() => return anyhow::Ok("SIGTERM"),
                     _ = interrupt.recv() => return Ok("SIGINT"),
+                    _ = drained.wait_for(|&drained| drained) => return Ok("POST /admin/drain"),
                     failed = failure.wait_for(Option::is_some) => {
                         let cause = failed.ok().and_then(|cause| cause.clone());
                         return Err(anyhow!(cause.unwrap_or_default()));

@@ -123,7 +123,8 @@ impl Served<'_> {
             end,
         ));
         runtime.spawn(door.report());
-        let service = http::upgrade::service(admin::router(self.health, self.metrics), None);
+        let service =
+            http::upgrade::service(admin::router(self.health, self.metrics, Arc::default()), None);
         let end = stopped(self.stopped);
         runtime.spawn(crate::net::http::serve(admin, service, http_config, Arc::default(), end));
         Ok(addresses)

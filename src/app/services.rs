@@ -14,6 +14,7 @@ use super::cluster::clerk::EVENTS;
 use super::cluster::gateways::Gateways;
 use super::cluster::mail::{self, AccountAnswer, AccountQuestion};
 use super::process::{Activated, Process};
+use super::rules::Rules;
 use super::serve::site;
 use super::settings::{self, Common, Settings};
 use super::world::World;
@@ -82,7 +83,7 @@ pub fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> anyhow::Result<()> {
     let mut sockets = Activated::take()?;
-    let process = Process::start(&mut sockets, flags.common.admin)?;
+    let process = Process::start(&mut sockets, flags.common.admin, None)?;
     let web = sockets.tcp("web", flags.web)?;
     let web_address = web.local_addr()?;
     let nats = Nats::connect(process.runtime.handle(), &flags.common.nats.config("services")?)?;
@@ -94,6 +95,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
         gateways: Some(Arc::new(Gateways::listen(&bus))),
         ticks_per_second: flags.ticks_per_second,
         requests_per_minute: flags.requests_per_minute,
+        rules: Rules::follow(&nats)?,
         ..Default::default()
     };
     let metrics = process.metrics.clone();

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::{CommandFactory, Parser};
 
 use crate::nats;
@@ -39,6 +39,24 @@ pub struct Common {
     /// What to log: error, warn, info, debug or trace
     #[arg(long, env = "UNDERCROFT_LOG", value_name = "LEVEL", default_value = "info")]
     pub log: log::LevelFilter,
+}
+
+/// Who may drain a process over its administrative port.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DrainFlags {
+    /// File that holds the token for POST /admin/drain [default: it is refused]
+    #[arg(long, env = "UNDERCROFT_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+}
+
+impl DrainFlags {
+    pub fn token(&self) -> anyhow::Result<Option<String>> {
+        let Some(file) = &self.admin_token_file else { return Ok(None) };
+        let token = read_secret(file)?;
+        // Whoever sends none would have it.
+        ensure!(!token.is_empty(), "the admin token in {} is empty", file.display());
+        Ok(Some(token))
+    }
 }
 
 /// Where NATS is, and what is of this world there.

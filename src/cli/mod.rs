@@ -11,6 +11,7 @@ pub mod link;
 pub mod play;
 pub mod replay;
 mod table;
+pub mod top;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -33,7 +34,6 @@ pub struct Cli {
 }
 
 #[derive(Debug, clap::Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum What {
     /// Run everything in one process, with the state in one folder.
     Dev(Flags),
@@ -45,7 +45,9 @@ enum What {
     Replay(replay::Args),
     /// Measure this build on this machine.
     Bench(bench::Args),
-    /// Look at a cluster, move its zones, drain its instances.
+    /// Watch a cluster: instances, gateways, zones, players, ticks.
+    Top(top::Args),
+    /// Look at a cluster, move its zones, drain its instances, ban players, set flags.
     Admin(admin::Args),
 }
 
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Some(What::Bots(args)) => bots::run_command(&args),
         Some(What::Replay(args)) => replay::run(&args),
         Some(What::Bench(args)) => bench::run(args),
+        Some(What::Top(args)) => top::run(&args),
         Some(What::Admin(args)) => admin::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -34,6 +34,8 @@ pub struct Client {
     config: Config,
     state: State,
     retry: Retry,
+    /// How the server has closed last: for how long, and what it said about it.
+    farewell: (Duration, String),
     outputs: VecDeque<Output>,
     outbox: Outbox,
     reader: FrameReader,
@@ -79,6 +81,7 @@ impl Client {
             state: State::Down { retry_at: Duration::ZERO },
             retry: Retry::new(config.seed, config.patience),
             config,
+            farewell: (Duration::ZERO, String::new()),
             outputs: VecDeque::new(),
             outbox: Outbox::default(),
             reader: FrameReader::default(),
@@ -264,6 +267,20 @@ impl Client {
         }
     }
 
+    /// Why it is over, in the server's words too.
+    #[must_use]
+    pub fn farewell(&self, why: GiveUp) -> String {
+        let (wait, detail) = &self.farewell;
+        let mut text = why.to_string();
+        if why == GiveUp::Closed(CloseReason::Banned) && !wait.is_zero() {
+            text += &format!(" for another {} minutes", wait.as_secs().div_ceil(60));
+        }
+        if matches!(why, GiveUp::Closed(_)) && !detail.is_empty() {
+            text += &format!(": {detail}");
+        }
+        text
+    }
+
     fn give_up(&mut self, why: GiveUp) {
         if self.state != State::Over {
             self.state = State::Over;
@@ -289,8 +306,9 @@ impl Client {
                     self.stats.round_trip = Some(now.saturating_sub(at));
                 }
             }
-            Ok(ServerMessage::Close { reason, retry_after_ms }) => {
+            Ok(ServerMessage::Close { reason, retry_after_ms, detail }) => {
                 let wait = Duration::from_millis(retry_after_ms.into());
+                self.farewell = (wait, detail);
                 self.go_down(now, Some(reason), wait);
                 if self.state != State::Over {
                     self.outputs.push_back(Output::Disconnect);

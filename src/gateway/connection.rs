@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Config;
 use super::bucket::Bucket;
-use crate::model::{CharacterId, SessionId, ZoneId};
+use super::{Config, Present, User};
+use crate::model::{AccountId, CharacterId, SessionId, ZoneId};
 
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -33,6 +33,10 @@ pub(super) struct Connection {
     pub(super) from: IpAddr,
     pub(super) ordered: bool,
     pub(super) phase: Phase,
+    /// Whose it is, once that is known.
+    pub(super) account: Option<AccountId>,
+    /// The character that Hello has asked for.
+    pub(super) wanted: CharacterId,
     pub(super) session: SessionId,
     pub(super) resume: String,
     /// The number of the newest attach.
@@ -56,6 +60,8 @@ impl Connection {
             from,
             ordered,
             phase: Phase::New,
+            account: None,
+            wanted: CharacterId(0),
             session: SessionId(0),
             resume: String::new(),
             attach: 0,
@@ -64,10 +70,28 @@ impl Connection {
             slow_since: None,
             zone_heard: now,
             lost_since: None,
-            messages: Bucket::new(config.messages_per_second, now),
-            commands: Bucket::new(config.commands_per_second, now),
-            bytes: Bucket::new(config.bytes_per_second, now),
+            messages: Bucket::per_second(config.messages_per_second, now),
+            commands: Bucket::per_second(config.commands_per_second, now),
+            bytes: Bucket::per_second(config.bytes_per_second, now),
         }
+    }
+
+    /// Whose limits it is under, beside its own.
+    pub(super) fn users(&self) -> impl Iterator<Item = User> + use<> {
+        let account = self.account.map(User::Account);
+        [Some(User::address(self.from)), account].into_iter().flatten()
+    }
+
+    /// Who plays over it.
+    pub(super) fn present(&self) -> Option<Present> {
+        let Phase::Playing(playing) = &self.phase else { return None };
+        Some(Present {
+            character: playing.character,
+            account: self.account?,
+            session: self.session,
+            from: self.from,
+            zone: playing.zone,
+        })
     }
 
     pub(super) fn allow_message(&mut self, now: Duration, bytes: usize) -> bool {

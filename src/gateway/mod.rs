@@ -5,25 +5,36 @@
 //! [`Gateway::flush`], so that messages grow with zones, not with players. It knows no rule of the game: commands and
 //! frames pass through it as they are. It must never see `game`, `sim` or `zone`.
 
+mod bans;
 mod bucket;
 mod connection;
+mod door;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod zones;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
-use crate::model::{CharacterId, GatewayId, SessionId, ZoneId};
+use crate::model::limits::DETAIL_BYTES_MAX;
+use crate::model::{AccountId, CharacterId, GatewayId, SessionId, ZoneId};
 use crate::protocol::bus::ToZone;
 use crate::protocol::{ClientMessage, CloseReason, ServerMessage};
+pub use bans::{Ban, Bans, Network, NetworkError, Target};
 use connection::{Connection, Phase};
+use usage::Usage;
+pub use usage::{Amounts, Used, User};
 
 /// Bits of an attach's number that count the attaches of one connection.
 const REATTACH_BITS: u32 = 16;
+/// After how long whoever was closed for a while may come back.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Names a connection while it lasts; given by the adapters, never used twice.
 pub type ConnectionId = u64;
@@ -34,6 +45,7 @@ pub struct Config {
     pub id: GatewayId,
     pub ticks_per_second: u8,
     pub connections_max: usize,
+    /// Connections from one address, over all gateways; as many joins a minute.
     pub connections_per_address_max: usize,
     /// Time a new connection has to say Hello and be let in.
     pub hello_timeout: Duration,
@@ -68,6 +80,14 @@ impl Default for Config {
     }
 }
 
+/// Whose a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub account: AccountId,
+    /// The session to go on with, and its character; none for a new one.
+    pub resumes: Option<(SessionId, CharacterId)>,
+}
+
 /// Somebody who may play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
@@ -88,6 +108,16 @@ pub struct Located {
     pub sheet: Option<Vec<u8>>,
 }
 
+/// Somebody who plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present {
+    pub character: CharacterId,
+    pub account: AccountId,
+    pub session: SessionId,
+    pub from: IpAddr,
+    pub zone: ZoneId,
+}
+
 /// What the gateway wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -100,11 +130,16 @@ pub enum Output {
         connection: ConnectionId,
         reason: CloseReason,
     },
-    /// Check a Hello; answered by [`Gateway::handle_admission`].
-    Admit {
+    /// Check the tokens of a Hello; answered by [`Gateway::handle_verified`].
+    Verify {
         connection: ConnectionId,
         token: String,
         resume: String,
+    },
+    /// Find a character for somebody who may come in; answered by [`Gateway::handle_admission`].
+    Admit {
+        connection: ConnectionId,
+        identity: Identity,
         character: CharacterId,
     },
     /// End a session for good; answered by [`Gateway::handle_admission`] with the reason to close.
@@ -138,6 +173,36 @@ pub enum Delivery {
     Datagram,
 }
 
+/// A connection that held a character and is gone, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub present: Present,
+    pub join: Join,
+    /// Why it was closed; `None`: the peer went.
+    pub reason: Option<CloseReason>,
+}
+
+/// Names one coming of a session, in the logs of all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Join {
+    pub session: SessionId,
+    pub take_over: u64,
+}
+
+impl Join {
+    /// The join that an attach belongs to.
+    #[must_use]
+    pub fn of_attach(session: SessionId, attach: u64) -> Self {
+        Self { session, take_over: attach >> REATTACH_BITS }
+    }
+}
+
+impl fmt::Display for Join {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}", self.session.0, self.take_over)
+    }
+}
+
 /// What happened, for the metrics; all counts only rise.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
@@ -146,6 +211,7 @@ pub struct Counters {
     pub frames_dropped: u64,
     pub commands: u64,
     pub rate_limited: u64,
+    pub joins_refused: u64,
     pub resumes: u64,
     pub closes: BTreeMap<CloseReason, u64>,
 }
@@ -156,11 +222,15 @@ pub struct Gateway {
     config: Config,
     connections: HashMap<ConnectionId, Connection>,
     by_character: HashMap<CharacterId, ConnectionId>,
-    by_address: HashMap<IpAddr, usize>,
+    usage: Usage,
+    bans: Bans,
+    /// Whether those may come in that resume no session.
+    admits_new: bool,
     to_zones: BTreeMap<ZoneId, Vec<ToZone>>,
     /// Zones on their way between two instances, and since when: nothing is sent to them.
     held: BTreeMap<ZoneId, Duration>,
     outputs: VecDeque<Output>,
+    ended: Vec<Ended>,
     counters: Counters,
     draining: bool,
 }
@@ -169,13 +239,16 @@ impl Gateway {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
+            usage: Usage::new(&config),
             config,
             connections: HashMap::new(),
             by_character: HashMap::new(),
-            by_address: HashMap::new(),
+            bans: Bans::default(),
+            admits_new: true,
             to_zones: BTreeMap::new(),
             held: BTreeMap::new(),
             outputs: VecDeque::new(),
+            ended: Vec::new(),
             counters: Counters::default(),
             draining: false,
         }
@@ -193,34 +266,22 @@ impl Gateway {
         (self.connections.len(), self.by_character.len())
     }
 
-    /// A transport connection is there. `ordered`: what is sent arrives in order and completely.
-    pub fn handle_opened(&mut self, now: Duration, id: ConnectionId, from: IpAddr, ordered: bool) {
-        let here = self.by_address.entry(from).or_default();
-        *here += 1;
-        let too_many = *here > self.config.connections_per_address_max
-            || self.connections.len() >= self.config.connections_max;
-        self.connections.insert(id, Connection::new(&self.config, now, from, ordered));
-        if self.draining {
-            self.close(id, CloseReason::Draining);
-        } else if too_many {
-            self.counters.rate_limited += 1;
-            self.close(id, CloseReason::Full);
-        }
-    }
-
     /// The transport connection is gone; the transport itself closed it if there is a reason.
     pub fn handle_ended(&mut self, id: ConnectionId, reason: Option<CloseReason>) {
         if let Some(reason) = reason.filter(|_| self.connections.contains_key(&id)) {
             *self.counters.closes.entry(reason).or_default() += 1;
         }
-        self.remove(id);
+        self.remove(id, reason);
     }
 
     /// Bytes of one message came in.
     pub fn handle_message(&mut self, now: Duration, id: ConnectionId, bytes: &[u8]) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.last_heard = now;
-        if !connection.allow_message(now, bytes.len()) {
+        let mut users = connection.users();
+        let fits = connection.allow_message(now, bytes.len())
+            && users.all(|user| self.usage.receive(now, user, bytes.len()));
+        if !fits {
             self.counters.rate_limited += 1;
             return self.close(id, CloseReason::Flooding);
         }
@@ -241,11 +302,15 @@ impl Gateway {
             (ClientMessage::Hello { token, character, resume, datagrams, .. }, Phase::New) => {
                 connection.phase = Phase::Admitting;
                 connection.ordered |= !datagrams;
-                self.outputs.push_back(Output::Admit { connection: id, token, resume, character });
+                connection.wanted = character;
+                self.verify(now, id, token, resume);
             }
             (ClientMessage::Input { last_frame, keyframe, first, commands }, Phase::Playing(p)) => {
                 let (zone, character, attach) = (p.zone, p.character, p.attach);
-                if !connection.allow_commands(now, commands.len()) {
+                let mut users = connection.users();
+                let fits = connection.allow_commands(now, commands.len())
+                    && users.all(|user| self.usage.command(now, user, commands.len()));
+                if !fits {
                     self.counters.rate_limited += 1;
                     return self.close(id, CloseReason::Flooding);
                 }
@@ -269,36 +334,6 @@ impl Gateway {
                 self.close(id, CloseReason::OutOfOrder);
             }
         }
-    }
-
-    /// Answers [`Output::Admit`] and [`Output::End`].
-    pub fn handle_admission(
-        &mut self,
-        now: Duration,
-        id: ConnectionId,
-        answer: Result<Admission, CloseReason>,
-    ) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let is_parting = matches!(connection.phase, Phase::Parting);
-        let admission = match answer {
-            Ok(admission) if is_parting => {
-                connection.phase = Phase::Leaving;
-                let Admission { character, session, .. } = admission;
-                return self.outputs.push_back(Output::End { connection: id, character, session });
-            }
-            Ok(admission) => admission,
-            Err(_) if is_parting => return self.close(id, CloseReason::Goodbye),
-            Err(reason) => return self.close(id, reason),
-        };
-        connection.session = admission.session;
-        connection.resume = admission.resume;
-        connection.attach = admission.take_over << REATTACH_BITS;
-        let character = admission.character;
-        if let Some(old) = self.by_character.insert(character, id).filter(|&old| old != id) {
-            self.counters.resumes += 1;
-            self.close(old, CloseReason::Superseded);
-        }
-        self.attach(now, id, character, admission.located);
     }
 
     /// A frame could not be handed to the transport: nothing more is sent until it has drained.
@@ -352,19 +387,14 @@ impl Gateway {
         }
     }
 
-    /// Lets nobody in any more and sends everybody elsewhere.
-    pub fn handle_drain(&mut self) {
-        self.draining = true;
-        let mut all: Vec<_> = self.connections.keys().copied().collect();
-        all.sort_unstable();
-        for id in all {
-            self.close(id, CloseReason::Draining);
-        }
-    }
-
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// The connections that have ended since this was asked before.
+    pub fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
     }
 
     fn send(&mut self, id: ConnectionId, message: &ServerMessage) {
@@ -374,14 +404,27 @@ impl Gateway {
     }
 
     fn close(&mut self, id: ConnectionId, reason: CloseReason) {
+        let retry_after = if reason.is_temporary() { RETRY_AFTER } else { Duration::ZERO };
+        self.close_with(id, reason, retry_after, "");
+    }
+
+    /// Closes a connection and says more about it: how long it holds, and why.
+    fn close_with(
+        &mut self,
+        id: ConnectionId,
+        reason: CloseReason,
+        retry_after: Duration,
+        detail: &str,
+    ) {
         if !self.connections.contains_key(&id) {
             return;
         }
         *self.counters.closes.entry(reason).or_default() += 1;
-        let retry_after_ms = if reason.is_temporary() { 500 } else { 0 };
-        self.send(id, &ServerMessage::Close { reason, retry_after_ms });
+        let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
+        let detail = detail[..detail.floor_char_boundary(DETAIL_BYTES_MAX)].to_owned();
+        self.send(id, &ServerMessage::Close { reason, retry_after_ms, detail });
         self.outputs.push_back(Output::Close { connection: id, reason });
-        self.remove(id);
+        self.remove(id, Some(reason));
     }
 
     fn detach(&mut self, id: ConnectionId, leave: bool) {
@@ -395,14 +438,17 @@ impl Gateway {
         connection.phase = Phase::Leaving;
     }
 
-    fn remove(&mut self, id: ConnectionId) {
+    fn remove(&mut self, id: ConnectionId, reason: Option<CloseReason>) {
+        if let Some(connection) = self.connections.get(&id)
+            && let Some(present) = connection.present()
+        {
+            let join = Join::of_attach(present.session, connection.attach);
+            self.ended.push(Ended { present, join, reason });
+        }
         self.detach(id, false);
         let Some(connection) = self.connections.remove(&id) else { return };
-        if let Some(count) = self.by_address.get_mut(&connection.from) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&connection.from);
-            }
+        for user in connection.users() {
+            self.usage.disconnect(user);
         }
     }
 }

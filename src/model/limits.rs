@@ -33,6 +33,8 @@ pub const INVENTORY_SLOTS: usize = 26;
 pub const COMMAND_QUEUE_MAX: usize = 8;
 /// Bytes of a chat line.
 pub const CHAT_BYTES_MAX: usize = 200;
+/// Bytes of what the end of a connection says beside its reason.
+pub const DETAIL_BYTES_MAX: usize = 200;
 /// Bytes of a character's or an account's name.
 pub const NAME_BYTES_MAX: usize = 16;
 /// Shortest password, in bytes.

@@ -1,9 +1,13 @@
 //! A table of records in NATS's key-value store, each replaced only where its revision is expected.
 
+use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::kv::{self, Operation};
 use async_nats::jetstream::stream::StorageType;
 use bytes::Bytes;
@@ -75,6 +79,27 @@ impl Table {
         Ok(Self { nats: nats.clone(), store: Arc::new(store) })
     }
 
+    /// Opens a table that is there; where there is none, the prefix is most likely wrong.
+    pub fn open_known(nats: &Nats, name: &str) -> Result<Self, TableError> {
+        let bucket = format!("{}-{name}", nats.prefix());
+        let store = nats.wait(nats.jetstream().get_key_value(bucket)).map_err(|error| {
+            let cause = error.source().and_then(|it| it.downcast_ref::<GetStreamError>());
+            let is_missing = cause.is_some_and(|cause| match cause.kind() {
+                GetStreamErrorKind::JetStream(it) => it.error_code() == ErrorCode::STREAM_NOT_FOUND,
+                GetStreamErrorKind::EmptyName
+                | GetStreamErrorKind::Request
+                | GetStreamErrorKind::InvalidStreamName => false,
+            });
+            let detail = if is_missing {
+                format!("nothing there has the prefix {:?}; correct --prefix", nats.prefix())
+            } else {
+                in_words(&error)
+            };
+            TableError { name: name.to_owned(), servers: nats.servers().to_owned(), detail }
+        })?;
+        Ok(Self { nats: nats.clone(), store: Arc::new(store) })
+    }
+
     /// Replaces a record if it has this revision, 0 for none, and says what became of it; that
     /// takes as long as the server does not answer.
     pub async fn replace(&self, key: &str, value: Bytes, expected: u64) -> Replaced {
@@ -96,20 +121,28 @@ impl Table {
 
     /// All records. Must not be called on a thread of the runtime.
     pub fn all(&self) -> Result<Vec<Row>, TableError> {
-        let failed = |error: &dyn std::error::Error| self.failed(error);
+        let failed = |error: &dyn Error| self.failed(error);
         self.nats.wait(async {
-            let mut keys = self.store.keys().await.map_err(|error| failed(&error))?;
             let mut rows = Vec::new();
-            while let Some(key) = keys.next().await {
-                let key = key.map_err(|error| failed(&error))?;
-                let entry = self.store.entry(key).await.map_err(|error| failed(&error))?;
-                rows.extend(entry.and_then(row));
+            let info = self.store.stream.get_info().await.map_err(|error| failed(&error))?;
+            if info.state.messages == 0 {
+                return Ok(rows);
+            }
+            let watch = self.store.watch_with_history(">").await;
+            let mut watch = watch.map_err(|error| failed(&error))?;
+            while let Some(entry) = watch.next().await {
+                let entry = entry.map_err(|error| failed(&error))?;
+                let is_last = entry.delta == 0;
+                rows.extend(row(entry));
+                if is_last {
+                    break;
+                }
             }
             Ok(rows)
         })
     }
 
-    fn failed(&self, error: &dyn std::error::Error) -> TableError {
+    fn failed(&self, error: &dyn Error) -> TableError {
         let (name, servers) = (self.store.name.clone(), self.nats.servers().to_owned());
         TableError { name, servers, detail: in_words(error) }
     }
@@ -126,6 +159,40 @@ impl Table {
                 Err(_) => tokio::time::sleep(RETRY_AFTER).await,
             }
         }
+    }
+
+    /// Tells all records by their keys, and all of them again whenever one is replaced, for as long
+    /// as the runtime lives; an empty table is not told.
+    pub fn follow(&self, tell: impl Fn(&BTreeMap<String, Bytes>) + Send + 'static) {
+        let store = self.store.clone();
+        self.nats.0.runtime.spawn(async move {
+            loop {
+                let mut rows = BTreeMap::new();
+                match store.watch_with_history(">").await {
+                    Ok(mut watch) => {
+                        while let Some(Ok(entry)) = watch.next().await {
+                            let is_last = entry.delta == 0;
+                            if let Some(Row { key, value, .. }) = row(entry) {
+                                rows.insert(key, value);
+                            }
+                            if is_last {
+                                tell(&rows);
+                            }
+                        }
+                    }
+                    Err(error) => {
+                        log::debug!("{} is not watched: {}", store.name, in_words(&error));
+                    }
+                }
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+        });
+    }
+
+    /// Writes a record, whatever it was. Must not be called on a thread of the runtime.
+    pub fn put(&self, key: &str, value: Bytes) -> Result<(), TableError> {
+        let put = self.nats.wait(self.store.put(key, value));
+        put.map(drop).map_err(|error| self.failed(&error))
     }
 
     /// Tells each record, then each that is replaced, in the order of the writes, until it cannot

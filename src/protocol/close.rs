@@ -46,6 +46,11 @@ reasons! {
     Draining = 11, "draining", "the server is restarting; connect again";
     Internal = 12, "internal", "the server met a problem of its own; connect again";
     OutOfOrder = 13, "out_of_order", "the client sent a message that does not belong there";
+    Banned = 14, "banned", "the account or the address is banned";
+    /// By an admin; the player may come back.
+    Kicked = 15, "kicked", "an admin has closed the connection";
+    /// Joins are limited, or nobody new is let in for a while.
+    Later = 16, "later", "nobody is let in here at this moment; try again later";
 }
 
 impl CloseReason {
@@ -61,6 +66,9 @@ impl CloseReason {
     /// Whether a client that reconnects with its session may go on where it was.
     #[must_use]
     pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::Draining | Self::Internal | Self::TooSlow | Self::Idle | Self::Full)
+        matches!(
+            self,
+            Self::Draining | Self::Internal | Self::TooSlow | Self::Idle | Self::Full | Self::Later
+        )
     }
 }

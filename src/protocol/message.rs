@@ -4,8 +4,8 @@
 use super::wire::{Reader, Writer};
 use super::{CloseReason, DecodeError};
 use crate::model::limits::{
-    CHAT_BYTES_MAX, CLIENT_MESSAGE_BYTES_MAX, COMMANDS_PER_MESSAGE_MAX, INVENTORY_SLOTS,
-    NAME_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX, TOKEN_BYTES_MAX, ZONE_SIDE_MAX,
+    CHAT_BYTES_MAX, CLIENT_MESSAGE_BYTES_MAX, COMMANDS_PER_MESSAGE_MAX, DETAIL_BYTES_MAX,
+    INVENTORY_SLOTS, NAME_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX, TOKEN_BYTES_MAX, ZONE_SIDE_MAX,
 };
 use crate::model::{CharacterId, Command, Direction, Pos, SessionId};
 
@@ -55,10 +55,11 @@ pub enum ServerMessage {
     Pong {
         nonce: u32,
     },
-    /// The last message of a connection.
+    /// The last message of a connection. `detail`: a sentence or nothing, for the player.
     Close {
         reason: CloseReason,
         retry_after_ms: u32,
+        detail: String,
     },
 }
 
@@ -177,10 +178,11 @@ impl ServerMessage {
                 w.u8(3);
                 w.u32(*nonce);
             }
-            Self::Close { reason, retry_after_ms } => {
+            Self::Close { reason, retry_after_ms, detail } => {
                 w.u8(4);
                 w.u8(*reason as u8);
                 w.u32(*retry_after_ms);
+                w.text(detail);
             }
         }
         w.bytes
@@ -205,7 +207,9 @@ impl ServerMessage {
             3 => Self::Pong { nonce: r.u32()? },
             4 => {
                 let reason = CloseReason::from_number(r.u8()?)?;
-                Self::Close { reason, retry_after_ms: r.u32()? }
+                let retry_after_ms = r.u32()?;
+                let detail = r.text(DETAIL_BYTES_MAX)?.to_owned();
+                Self::Close { reason, retry_after_ms, detail }
             }
             tag => return Err(DecodeError::Unknown { what: "message", number: tag.into() }),
         };

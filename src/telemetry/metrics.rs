@@ -73,6 +73,7 @@ metrics! {
     closes: IntCounterVec["reason"] = "game_server_closes_total", "Connections ended by the server.";
     handshakes_refused: IntCounter = "game_server_handshakes_refused_total", "Connections refused before they were made.";
     rate_limits_exceeded: IntCounterVec["limit"] = "game_server_rate_limits_exceeded_total", "Requests and messages over a limit.";
+    requests_refused: IntCounterVec["reason"] = "game_server_requests_refused_total", "API requests of those who are banned, and for accounts while none are made.";
     network_latency: HistogramVec["transport"] of LONG = "game_server_network_latency_seconds", "Round trip between the server and a client.";
 
     tick_duration: Histogram of SHORT = "game_server_tick_duration_seconds", "Work of one tick of one zone.";
@@ -104,6 +105,7 @@ metrics! {
 
     request_duration: HistogramVec["route", "status"] of LONG = "game_server_request_duration_seconds", "One HTTP request.";
     errors: IntCounterVec["room"] = "game_server_errors_total", "Errors of the server itself.";
+    drains_refused: IntCounter = "game_server_drains_refused_total", "Requests to drain without the right token.";
     memory_usage: IntGauge = "game_server_memory_usage_bytes", "Memory of this process that is resident.";
     memory_limit: IntGauge = "game_server_memory_limit_bytes", "Memory this process may use.";
 }
@@ -128,16 +130,49 @@ impl Metrics {
 }
 
 impl Metrics {
-    /// The bound that 99 of 100 ticks keep, in seconds, as exactly as the buckets are; nothing if
-    /// there was none yet or they last longer than any bucket.
+    /// The bound that 99 of 100 ticks keep, in seconds; see [`TickCounts::bound`].
     #[must_use]
     pub fn tick_p99(&self) -> Option<f64> {
+        self.tick_counts().bound(99)
+    }
+
+    /// How many ticks there have been of which length.
+    #[must_use]
+    pub fn tick_counts(&self) -> TickCounts {
         let families = self.tick_duration.collect();
-        let histogram = families.first()?.get_metric().first()?.get_histogram();
-        let enough = histogram.get_sample_count() * 99;
-        let mut buckets = histogram.get_bucket().iter();
-        let bucket = buckets.find(|bucket| bucket.cumulative_count() * 100 >= enough)?;
-        (enough > 0).then(|| bucket.upper_bound())
+        let metric = families.first().and_then(|family| family.get_metric().first());
+        let Some(histogram) = metric.map(|metric| metric.get_histogram()) else {
+            return TickCounts::default();
+        };
+        let buckets = histogram.get_bucket().iter();
+        let within = buckets.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
+        TickCounts { within: within.collect(), all: histogram.get_sample_count() }
+    }
+}
+
+/// How many ticks lasted no longer than each bound, in seconds, and how many there were.
+#[derive(Clone, Debug, Default)]
+pub struct TickCounts {
+    within: Vec<(f64, u64)>,
+    all: u64,
+}
+
+impl TickCounts {
+    /// Those that came after an earlier count.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let pairs = self.within.iter().zip(&earlier.within);
+        let within = pairs.map(|(&(bound, now), &(_, then))| (bound, now - then)).collect();
+        Self { within, all: self.all - earlier.all }
+    }
+
+    /// The bound that so many of 100 ticks keep, in seconds, as exactly as the buckets are; nothing
+    /// if there was none or they last longer than any bucket.
+    #[must_use]
+    pub fn bound(&self, percent: u64) -> Option<f64> {
+        let enough = self.all * percent;
+        let mut within = self.within.iter().filter(|_| enough > 0);
+        within.find(|(_, count)| count * 100 >= enough).map(|&(bound, _)| bound)
     }
 }
 
@@ -190,6 +225,11 @@ mod tests {
         metrics.tick_duration.observe(0.02);
         metrics.tick_duration.observe(0.02);
         assert_eq!(metrics.tick_p99(), Some(0.025));
+        let before = metrics.tick_counts();
+        assert_eq!(before.bound(50), Some(0.000_25));
+        metrics.tick_duration.observe(0.08);
+        let of_late = metrics.tick_counts().since(&before);
+        assert_eq!((of_late.bound(50), before.since(&before).bound(50)), (Some(0.1), None));
         assert!(metrics.memory_usage.get() > 100_000);
         assert!(metrics.memory_limit.get() >= metrics.memory_usage.get());
     }

@@ -8,7 +8,7 @@ pub mod admin;
 mod health;
 pub mod logging;
 pub mod memory;
-mod metrics;
+pub mod metrics;
 
 pub use health::{Health, Obstacle};
 pub use metrics::Metrics;

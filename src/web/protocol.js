@@ -40,6 +40,9 @@ export const CLOSE_REASONS = [
   { name: 'draining', text: 'The server is restarting.', again: true },
   { name: 'internal', text: 'The server met a problem of its own.', again: true },
   { name: 'out_of_order', text: 'The client sent a message that does not belong there.' },
+  { name: 'banned', text: 'You are banned' },
+  { name: 'kicked', text: 'An admin has closed the connection.' },
+  { name: 'later', text: 'Nobody is let in here at this moment.', again: true },
 ];
 
 export const ME = { SNEAKING: 1, DEAD: 2, GUARDED: 4, ON_STAIRS: 8 };
@@ -151,7 +154,7 @@ export function decodeServer(bytes) {
       return { type: 'pong', nonce: r.u32() };
     case 4: {
       const reason = r.u8();
-      return { type: 'close', reason, retryAfter: r.u32() };
+      return { type: 'close', reason, retryAfter: r.u32(), detail: r.text() };
     }
     default:
       throw new DecodeError('unknown', `message ${tag}`);

@@ -22,6 +22,16 @@ const ACK_FRAMES = 5;
 const ACK_FRAMES_DATAGRAMS = 3;
 const BACKOFF_MS = [250, 500, 1000, 2000, 4000, 8000];
 
+/** Why it is over, for the player, in the server's words too. */
+function farewell(reason, closing) {
+  let text = reason.text;
+  if (reason.name === 'banned') {
+    const until = new Date(Date.now() + (closing?.retryAfter ?? 0));
+    text += closing?.retryAfter ? ` until ${until.toLocaleString()}.` : '.';
+  }
+  return closing?.detail ? `${text} (${closing.detail})` : text;
+}
+
 export class Session extends EventTarget {
   /** `info` is the answer of /api/info; `forced` a carrier or null. */
   constructor(info, forced) {
@@ -259,12 +269,13 @@ export class Session extends EventTarget {
     }
     if (reason && !reason.again) {
       clearInterval(this.timer);
-      this.#become('ended', reason);
+      this.#become('ended', { name: reason.name, text: farewell(reason, this.closing) });
       return;
     }
     const asked = this.closing?.retryAfter ?? 0;
     const backoff = BACKOFF_MS[Math.min(this.attempt, BACKOFF_MS.length - 1)];
-    const wait = Math.max(asked, backoff * (0.75 + Math.random() / 2));
+    // Those who were told the same do not come back at the same moment.
+    const wait = Math.max(asked * (1 + Math.random() / 4), backoff * (0.75 + Math.random() / 2));
     this.attempt += 1;
     this.#become('waiting', { text: reason?.text ?? detail ?? 'The connection was lost.', wait });
     this.retry = setTimeout(() => this.#connect(), wait);

@@ -27,7 +27,7 @@ pub(crate) fn done(cluster: &Cluster, words: &str) -> String {
 }
 
 /// The one line that says why it did not do it.
-fn refused(cluster: &Cluster, words: &str) -> String {
+pub(crate) fn refused(cluster: &Cluster, words: &str) -> String {
     let output = admin(cluster, words);
     assert_eq!((output.status.code(), output.stdout), (Some(1), Vec::new()), "{words}");
     let said = String::from_utf8(output.stderr).unwrap();
@@ -35,7 +35,7 @@ fn refused(cluster: &Cluster, words: &str) -> String {
     said
 }
 
-fn rows(cluster: &Cluster, words: &str) -> Vec<Value> {
+pub(crate) fn rows(cluster: &Cluster, words: &str) -> Vec<Value> {
     serde_json::from_str(&done(cluster, &format!("{words} --json"))).unwrap()
 }
 
@@ -45,7 +45,7 @@ fn row(cluster: &Cluster, words: &str, key: &str, number: u32) -> Value {
 }
 
 /// The audit log without its times, which are none of the test's.
-fn audit(cluster: &Cluster) -> Vec<(String, Value)> {
+pub(crate) fn audit(cluster: &Cluster) -> Vec<(String, Value)> {
     let entry = |mut entry: Value| {
         let entry = entry.as_object_mut().unwrap();
         assert!(entry.remove("time").unwrap().as_u64() > Some(1_700_000_000));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use undercroft::game::generate::{ZoneSpec, generate};
 use undercroft::game::state::{Departure, Destination, Sheet, ZoneState};
-use undercroft::gateway::{self, Admission, Gateway, Located};
-use undercroft::model::{CharacterId, GatewayId, SessionId, Tick, ZoneId};
+use undercroft::gateway::{self, Admission, Gateway, Identity, Located};
+use undercroft::model::{AccountId, CharacterId, GatewayId, SessionId, Tick, ZoneId};
 use undercroft::protocol::CloseReason;
 use undercroft::zone::{self, Entry, Replayer, Zone, encode_snapshot};
 
@@ -204,8 +204,14 @@ impl Server {
         let mut later = Vec::new();
         while let Some(output) = self.gateway.poll_output() {
             match output {
-                gateway::Output::Admit { connection, token, .. } => {
-                    let answer = self.admit(&token);
+                gateway::Output::Verify { connection, token, .. } => {
+                    let account = token.parse().map(AccountId);
+                    let identity = account.map(|account| Identity { account, resumes: None });
+                    let answer = identity.map_err(|_| CloseReason::Unauthenticated);
+                    self.gateway.handle_verified(now, connection, answer);
+                }
+                gateway::Output::Admit { connection, identity, .. } => {
+                    let answer = self.admit(identity.account);
                     self.gateway.handle_admission(now, connection, answer);
                 }
                 gateway::Output::Locate { connection, character, .. } => {
@@ -223,10 +229,9 @@ impl Server {
         self.outgoing.extend(later);
     }
 
-    fn admit(&mut self, token: &str) -> Result<Admission, CloseReason> {
-        let number: u64 = token.parse().map_err(|_| CloseReason::Unauthenticated)?;
+    fn admit(&mut self, AccountId(number): AccountId) -> Result<Admission, CloseReason> {
         let character = CharacterId(number);
-        let resume = token.to_owned();
+        let resume = number.to_string();
         let located = self.locate(character);
         self.take_overs += 1;
         let take_over = self.take_overs;

@@ -9,8 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::audit::{Act, Audit, Outcome};
-use super::leases;
+use super::bans::{self, BanRecord};
 use super::mail::{self, InstanceAnswer, InstanceOrder};
+use super::{flags, leases, players};
+use crate::app::registrar::unix_now;
 use crate::lease::{InstanceRecord, ZoneRecord};
 use crate::model::{InstanceId, ZoneId};
 use crate::nats::table::{Table, Watched};
@@ -43,6 +45,12 @@ pub struct InstanceView {
     pub is_draining: bool,
 }
 
+/// Looks whether there is anything of this prefix: tables that are missing are made where they are
+/// opened, and an admin who looks at the wrong place would see an empty cluster.
+pub fn find_cluster(nats: &Nats) -> anyhow::Result<()> {
+    Ok(Table::open_known(nats, leases::ZONES).map(drop)?)
+}
+
 /// All zones that there are.
 pub fn zones(nats: &Nats) -> anyhow::Result<Vec<ZoneView>> {
     let view = |(zone, ZoneRecord { owner, epoch, has_standby, .. })| {
@@ -72,22 +80,44 @@ pub fn instances(nats: &Nats) -> anyhow::Result<Vec<InstanceView>> {
 pub fn carry_out(nats: &Nats, who: &str, act: Act) -> anyhow::Result<()> {
     let logged = || {
         let audit = Audit::open(nats)?;
-        audit.note(who, act, Outcome::Begun)?;
+        audit.note(who, &act, Outcome::Begun)?;
         anyhow::Ok(audit)
     };
     let audit = logged().context("nothing was done, for it cannot be logged")?;
-    let done = match act {
-        Act::Move { zone, to } => move_zone(nats, zone, to),
-        Act::Drain { instance } => drain(nats, instance),
-        Act::Standby { zone, has_standby } => set_standby(nats, zone, has_standby),
-    };
+    let done = do_it(nats, who, &act);
     let outcome = match &done {
         Ok(()) => Outcome::Done,
         Err(error) => Outcome::Failed { why: format!("{error:#}") },
     };
     let missing = format!("{act}: {outcome}; but the audit log does not say so");
-    audit.note(who, act, outcome).context(missing)?;
+    audit.note(who, &act, outcome).context(missing)?;
     done
+}
+
+fn do_it(nats: &Nats, who: &str, act: &Act) -> anyhow::Result<()> {
+    match act {
+        Act::Move { zone, to } => move_zone(nats, *zone, *to),
+        Act::Drain { instance } => drain(nats, *instance),
+        Act::Standby { zone, has_standby } => set_standby(nats, *zone, *has_standby),
+        Act::DrainGateway { gateway } => {
+            bail!("gateway {gateway} is drained over its own administrative port, or by SIGTERM")
+        }
+        Act::Ban { target, until, reason } => {
+            let (target, until, since) = (*target, *until, unix_now());
+            let (reason, by) = (reason.clone(), who.to_owned());
+            let ban = BanRecord { target, reason, since, until, by };
+            Ok(bans::set(nats, target, Some(&ban))?)
+        }
+        Act::Unban { target } => {
+            if !bans::list(nats)?.iter().any(|ban| ban.target == *target) {
+                bail!("{target} is not banned; `undercroft admin ban list` shows who is");
+            }
+            Ok(bans::set(nats, *target, None)?)
+        }
+        Act::SetFlag { flag, value } => Ok(flags::set(nats, *flag, Some(*value))?),
+        Act::UnsetFlag { flag } => Ok(flags::set(nats, *flag, None)?),
+        Act::Kick { character, name, reason } => players::kick(nats, *character, name, reason),
+    }
 }
 
 fn move_zone(nats: &Nats, zone: ZoneId, to: InstanceId) -> anyhow::Result<()> {

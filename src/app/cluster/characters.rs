@@ -3,6 +3,8 @@
 //! It is filled from the store, and the store may be down while people play: what an admission
 //! needs to know is all here.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -72,6 +74,15 @@ pub struct Characters {
 impl Characters {
     pub fn open(nats: &Nats) -> Result<Self, TableError> {
         Ok(Self { table: Table::open(nats, NAME)?, accounts: Table::open(nats, ACCOUNTS)? })
+    }
+
+    /// All characters.
+    pub fn all(&self) -> Result<BTreeMap<CharacterId, Record>, TableError> {
+        let numbered = |row: Row| {
+            let character = CharacterId(row.key.parse().ok()?);
+            read(&row).map(|(_, record)| (character, record))
+        };
+        Ok(self.table.all()?.into_iter().filter_map(numbered).collect())
     }
 
     pub fn get(&self, character: CharacterId) -> Result<Option<Record>, TableError> {

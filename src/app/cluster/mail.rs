@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::game::state::{Departure, DepartureKey};
+use crate::gateway::{Present, Used};
 use crate::model::{AccountId, CharacterId, GatewayId, InstanceId, ZoneId};
 use crate::protocol::bus::{Bundle, ToZone};
 
@@ -18,6 +19,10 @@ const FORMAT: u8 = 1;
 pub const GATEWAYS: &str = "gateways";
 /// Heard by all instances and the services: which gateways there are.
 pub const GATEWAYS_ALIVE: &str = "alive";
+/// Heard by all gateways: what each has let through.
+pub const USAGE: &str = "usage";
+/// Heard by whoever watches the cluster.
+pub const FIGURES: &str = "figures";
 /// Asked by gateways, answered by the services.
 pub const ACCOUNT: &str = "services.account";
 
@@ -37,6 +42,12 @@ pub fn gateway(gateway: GatewayId) -> String {
 #[must_use]
 pub fn instance(instance: InstanceId) -> String {
     format!("instance.{instance}")
+}
+
+/// Asked by admins, answered by one gateway.
+#[must_use]
+pub fn gateway_orders(gateway: GatewayId) -> String {
+    format!("orders.{gateway}")
 }
 
 /// What is said to a zone.
@@ -71,6 +82,50 @@ pub struct Alive {
     pub players: u32,
     /// It lets nobody in any more.
     pub is_draining: bool,
+}
+
+/// What a gateway has let through, a few times a second.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageMail {
+    pub gateway: GatewayId,
+    pub used: Vec<Used>,
+}
+
+/// What an instance or a gateway has to do, every second.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Figures {
+    Instance {
+        instance: InstanceId,
+        /// Those that it runs, and how many players are in each.
+        zones: Vec<(ZoneId, u32)>,
+        /// The work of a tick in microseconds, of late: half of them take at most the first, 99 of
+        /// 100 the second. Nothing where no zone ticks.
+        tick: Option<(u32, u32)>,
+    },
+    Gateway {
+        gateway: GatewayId,
+        /// Where players reach it.
+        websocket: String,
+        connections: u32,
+        players: u32,
+    },
+}
+
+/// What an admin asks of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GatewayOrder {
+    /// Say who plays.
+    Players,
+    /// Close the connection of a character, and say this to its player.
+    Kick { character: CharacterId, reason: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GatewayAnswer {
+    Players(Vec<Present>),
+    /// Whether there was such a connection.
+    Kicked(bool),
+    Unknown,
 }
 
 /// A question about an account's characters.

@@ -8,8 +8,10 @@ use super::post::Post;
 use crate::app::clock::Clock;
 use crate::app::instance::{Message, Threads};
 use crate::game::state::ZoneState;
+use crate::gateway::Join;
 use crate::model::{InstanceId, ZoneId};
 use crate::nats::{Bus, Subscription};
+use crate::protocol::bus::ToZone;
 use crate::telemetry::Metrics;
 
 /// The zones that this process runs, and how it comes by them; clones share it.
@@ -21,6 +23,20 @@ pub struct Tenancy {
     pub threads: Threads,
     pub clock: Arc<Clock>,
     pub metrics: Arc<Metrics>,
+}
+
+/// Leaves a line of each attach, which has an identifier in common with those of its gateway.
+fn log_attaches(zone: ZoneId, messages: &[ToZone]) {
+    for message in messages {
+        let ToZone::Attach { character, session, attach, .. } = message else { continue };
+        log::info!(
+            session_id = session.0,
+            correlation_id:% = Join::of_attach(*session, *attach),
+            character = character.0,
+            zone = zone.0;
+            "a session attaches"
+        );
+    }
 }
 
 impl Tenancy {
@@ -38,6 +54,7 @@ impl Tenancy {
             let (kind, message) = match mail::decode(&bytes) {
                 Some(ToZoneMail::Gateway { gateway, messages }) => {
                     heard.with_label_values(&["commands"]).inc();
+                    log_attaches(zone, &messages);
                     return threads.send_batch(gateway, zone, messages);
                 }
                 Some(ToZoneMail::Arrival(departure)) => ("moves", Message::Arrival(departure)),

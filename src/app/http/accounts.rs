@@ -1,5 +1,6 @@
 //! Accounts and characters.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, State};
@@ -16,6 +17,8 @@ use crate::services::accounts::{self as rules, GUEST_PREFIX};
 use crate::services::{Claims, Kind};
 use crate::store::{Account, Character, Store, StoreError};
 
+/// The address of a request was looked at before.
+const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// Rows of the hall of fame.
 const FAME_ROWS: usize = 50;
 
@@ -40,6 +43,7 @@ pub(super) async fn guest(
     State(app): State<Arc<App>>,
     _: Body<Nothing>,
 ) -> Result<Response, Problem> {
+    app.admit_account()?;
     let now = app.now();
     let account = blocking(&app, move |store| store.create_guest(now)).await?;
     welcome(&app, StatusCode::CREATED, account, Vec::new())
@@ -52,6 +56,7 @@ pub(super) async fn register(
     caller: Option<Caller>,
     Body(Login { name, password }): Body<Login>,
 ) -> Result<Response, Problem> {
+    app.admit_account()?;
     let name = rules::check_name(&name)?.to_owned();
     rules::check_password(&name, &password)?;
     let mut salt = [0; 16];
@@ -83,6 +88,7 @@ pub(super) async fn login(
         hashing(&app, move || rules::verify_password(kept.as_deref(), &password)).await?;
     let account = account.filter(|_| is_right).ok_or(Problem::WrongPassword)?;
     let id = account.id;
+    app.admit(Some(id), NOWHERE)?;
     let characters = blocking(&app, move |store| store.characters(id)).await?;
     welcome(&app, StatusCode::OK, account, characters)
 }
@@ -163,7 +169,9 @@ fn caller(parts: &Parts, app: &App) -> Result<Caller, Problem> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Problem::NoToken);
     }
-    Ok(Caller(app.tokens.verify_access(app.now(), token.trim())?))
+    let account = app.tokens.verify_access(app.now(), token.trim())?;
+    app.admit(Some(account), NOWHERE)?;
+    Ok(Caller(account))
 }
 
 fn is_guest(store: &Store, id: AccountId) -> Result<bool, StoreError> {

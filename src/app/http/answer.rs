@@ -42,6 +42,10 @@ pub(super) enum Problem {
     MethodNotAllowed,
     #[error("too many requests; wait a moment")]
     TooMany { wait: Duration },
+    #[error("you are banned: {reason}")]
+    Banned { reason: String, wait: Duration },
+    #[error("no new accounts are made at this moment; try again later")]
+    Closed,
     #[error("too many log in at this moment; try again")]
     Busy,
     #[error("the server met a problem of its own; try again")]
@@ -74,6 +78,8 @@ impl Problem {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::Banned { .. } => (StatusCode::FORBIDDEN, "banned"),
+            Self::Closed => (StatusCode::FORBIDDEN, "closed"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -84,6 +90,9 @@ impl Problem {
     fn retry_after(&self) -> Option<Duration> {
         if let Self::TooMany { wait } = self {
             return Some(*wait);
+        }
+        if let Self::Banned { wait, .. } = self {
+            return Some(*wait).filter(|wait| !wait.is_zero());
         }
         let (status, _) = self.parts();
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))

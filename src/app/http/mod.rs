@@ -14,7 +14,7 @@ pub mod upgrade;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
@@ -27,6 +27,8 @@ use tokio::sync::Semaphore;
 
 use crate::app::cluster::gateways::Gateways;
 use crate::app::cluster::mail::Alive;
+use crate::app::rules::Rules;
+use crate::model::AccountId;
 use crate::services::Tokens;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -60,6 +62,8 @@ pub struct Config {
     /// Requests to `/api` from one address in a minute; they may come at once. Programs on this
     /// machine that ask for themselves are not limited.
     pub requests_per_minute: u32,
+    /// Who is banned, and whether accounts are made.
+    pub rules: Arc<Rules>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
 }
@@ -74,6 +78,7 @@ impl Default for Config {
             ticks_per_second: crate::model::limits::TICKS_PER_SECOND_DEFAULT,
             token_lifetime_s: 30 * 24 * 3_600,
             requests_per_minute: 120,
+            rules: Arc::default(),
             trusted_proxies: Vec::new(),
         }
     }
@@ -121,6 +126,23 @@ impl App {
     /// Seconds since 1970.
     fn now(&self) -> u64 {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    }
+
+    /// Refuses those who are banned, by account or by address.
+    fn admit(&self, account: Option<AccountId>, from: IpAddr) -> Result<(), Problem> {
+        let Some(ban) = self.config.rules.banned(account, from) else { return Ok(()) };
+        self.metrics.requests_refused.with_label_values(&["banned"]).inc();
+        let wait = ban.rest(Duration::from_secs(self.now()));
+        Err(Problem::Banned { reason: ban.reason, wait })
+    }
+
+    /// Refuses to make an account while none are made.
+    fn admit_account(&self) -> Result<(), Problem> {
+        if self.config.rules.flags().register_accounts {
+            return Ok(());
+        }
+        self.metrics.requests_refused.with_label_values(&["closed"]).inc();
+        Err(Problem::Closed)
     }
 
     /// Whom a request counts for: the peer, or the one a trusted proxy names.
@@ -185,12 +207,17 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
         && !request.headers().contains_key("x-forwarded-for");
     let limited = is_api && !is_own;
     let admitted = if limited { app.limiter.admit(client, begun) } else { Ok(()) };
-    let mut response = match admitted {
-        Ok(()) => next.run(request).await,
+    let admitted = match admitted {
+        Ok(()) if is_api => app.admit(None, client),
+        Ok(()) => Ok(()),
         Err(wait) => {
             app.metrics.rate_limits_exceeded.with_label_values(&["http"]).inc();
-            Problem::TooMany { wait }.into_response()
+            Err(Problem::TooMany { wait })
         }
+    };
+    let mut response = match admitted {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);

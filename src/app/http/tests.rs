@@ -6,6 +6,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::app::cluster::flags::Flags;
 use crate::model::CharacterId;
 use crate::services::{Claims, Kind};
 use crate::store::{Death, PostgresStore, Summary};
@@ -99,6 +100,53 @@ async fn a_store_that_is_away_is_to_be_asked_again() {
 }
 
 #[tokio::test]
+async fn who_is_banned_gets_nothing_until_the_ban_ends() {
+    use crate::gateway::{Ban, Bans, Target};
+    let rules = Arc::new(Rules::default());
+    let server = server(Config { rules: rules.clone(), ..Config::default() });
+    let login = json!({ "name": "Ada", "password": "correct horse" });
+    let registered = server.post("/api/register", "", &login).await;
+    let (token, account) = (token(&registered), registered.json()["account"].clone());
+    let account = AccountId(account.as_str().unwrap().parse().unwrap());
+    let ban = |target, until: u64| {
+        let until = Some(Duration::from_secs(until));
+        rules.ban(Bans::new(vec![Ban { target, reason: "for cheating".to_owned(), until }]));
+    };
+    ban(Target::Account(account), u64::MAX);
+    let character = json!({ "name": "Hero" });
+    for got in [
+        server.post("/api/login", "", &login).await,
+        server.post("/api/refresh", &token, &json!({})).await,
+        server.post("/api/characters", &token, &character).await,
+        server.get_as("/api/characters", &token).await,
+    ] {
+        got.expect_problem(403, "banned");
+        assert!(got.body.contains("for cheating") && !got.header("retry-after").is_empty());
+    }
+    assert_eq!(server.metrics.requests_refused.with_label_values(&["banned"]).get(), 4);
+    let other = server.post("/api/guest", "", &json!({})).await;
+    assert_eq!(other.status, 201, "others are let in");
+    ban(Target::Account(account), 1);
+    assert_eq!(server.post("/api/login", "", &login).await.status, 200);
+    ban(Target::Address("0.0.0.0/0".parse().unwrap()), u64::MAX);
+    server.post("/api/guest", "", &json!({})).await.expect_problem(403, "banned");
+    assert_eq!(server.get("/index.html").await.status, 200, "the page says why");
+}
+
+#[tokio::test]
+async fn while_no_accounts_are_made_those_that_there_are_log_in() {
+    let rules = Arc::new(Rules::default());
+    let server = server(Config { rules: rules.clone(), ..Config::default() });
+    let login = json!({ "name": "Ada", "password": "correct horse" });
+    assert_eq!(server.post("/api/register", "", &login).await.status, 201);
+    rules.set_flags(Flags { register_accounts: false, ..Flags::default() });
+    let other = json!({ "name": "Bob", "password": "correct horse" });
+    server.post("/api/register", "", &other).await.expect_problem(403, "closed");
+    server.post("/api/guest", "", &json!({})).await.expect_problem(403, "closed");
+    assert_eq!(server.post("/api/login", "", &login).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_guest_makes_a_character_and_keeps_it_when_it_registers() {
     let server = server(Config::default());
     let guest = server.post("/api/guest", "", &json!({})).await;
@@ -177,7 +225,7 @@ async fn tokens_of_another_server_or_kind_open_nothing() {
         let login = json!({ "name": "Ada", "password": "correct horse" });
         server.post("/api/register", &bad, &login).await.expect_problem(401, "bad_token");
     }
-    let lost = ours.issue(&Claims { account: crate::model::AccountId(77), ..claims(Kind::Access) });
+    let lost = ours.issue(&Claims { account: AccountId(77), ..claims(Kind::Access) });
     let body = json!({ "name": "Hero" });
     server.post("/api/characters", &lost, &body).await.expect_problem(401, "no_account");
     server.post("/api/refresh", &lost, &json!({})).await.expect_problem(401, "no_account");

@@ -1,4 +1,9 @@
-//! `undercroft admin`: looks at a cluster, moves its zones, drains its instances.
+//! `undercroft admin`: looks at a cluster, moves its zones, drains its instances, bans and kicks
+//! players, sets flags.
+
+mod ban;
+mod flag;
+mod player;
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -13,11 +18,12 @@ use super::table::table;
 use crate::app::cluster::admin;
 use crate::app::cluster::audit::{Act, Audit, Entry};
 use crate::app::settings::NatsFlags;
+use crate::model::limits::DETAIL_BYTES_MAX;
 use crate::model::{InstanceId, ZoneId};
 use crate::nats::Nats;
 use crate::telemetry::logging::{self, Style};
 
-/// Look at a cluster, move its zones, drain its instances.
+/// Look at a cluster, move its zones, drain its instances, ban players, set flags.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     #[command(flatten)]
@@ -34,6 +40,15 @@ enum What {
     /// Instances, which run zones
     #[command(subcommand)]
     Instance(Instance),
+    /// Who plays
+    #[command(subcommand)]
+    Player(player::Player),
+    /// Who may not come in
+    #[command(subcommand)]
+    Ban(ban::Ban),
+    /// What holds for all processes, without a restart
+    #[command(subcommand)]
+    Flag(flag::Command),
     /// Show what admins did
     Audit {
         /// The newest so many entries
@@ -78,6 +93,7 @@ struct Form {
 /// Carries the subcommand out.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (_runtime, nats) = connect(&args.nats, "undercroft admin")?;
+    admin::find_cluster(&nats)?;
     let said = match &args.what {
         What::Zone(Zone::List(form)) => form.print(&admin::zones(&nats)?, zones)?,
         What::Zone(Zone::Move { zone, instance }) => {
@@ -98,6 +114,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             admin::carry_out(&nats, &who(), act)?;
             format!("instance {instance} has no zone left\n")
         }
+        What::Player(player) => player::run(&nats, player)?,
+        What::Ban(ban) => ban::run(&nats, ban)?,
+        What::Flag(flag) => flag::run(&nats, flag)?,
         What::Audit { last, form } => {
             let entries = Audit::open(&nats)?.newest(*last)?;
             form.print(&entries, |entries| {
@@ -170,6 +189,14 @@ impl Form {
     ) -> anyhow::Result<String> {
         Ok(if self.json { serde_json::to_string(rows)? + "\n" } else { plain(rows) })
     }
+}
+
+/// What a player is told, which has to fit the message.
+fn reason(text: &str) -> Result<String, String> {
+    if text.len() > DETAIL_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(format!("a reason is one line of {DETAIL_BYTES_MAX} bytes at most"));
+    }
+    Ok(text.to_owned())
 }
 
 /// Who sits at the keyboard, as the system has it: whoever has become root by sudo is named.

@@ -135,7 +135,7 @@ impl Bot {
         let stats = driver.client.stats();
         let outcome = &mut self.outcome;
         outcome.failure = match driver.over() {
-            Some(why) => Some(why.to_string()),
+            Some(why) => Some(driver.client.farewell(why)),
             None if !outcome.joined => {
                 Some(driver.trouble().unwrap_or("it was never welcomed").to_owned())
             }

@@ -77,7 +77,7 @@ async fn play(args: Args) -> anyhow::Result<ExitCode> {
         }
         terminal::End::Lost(why) => {
             forget_resume(args.resume_file.as_deref())?;
-            bail!("the game ended: {why}")
+            bail!("the game ended: {}", driver.client.farewell(why))
         }
     }
 }

@@ -36,7 +36,7 @@ fn welcome(last_command: u32) -> Vec<u8> {
 }
 
 fn close(reason: CloseReason) -> Vec<u8> {
-    ServerMessage::Close { reason, retry_after_ms: 0 }.encode()
+    ServerMessage::Close { reason, retry_after_ms: 0, detail: String::new() }.encode()
 }
 
 /// What the client wants, with messages decoded.

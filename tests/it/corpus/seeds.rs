@@ -103,15 +103,19 @@ fn server_messages() -> Vec<(&'static str, Vec<u8>)> {
         name: "Ada".to_owned(),
         resume: "eyJhbGciOiJFZERTQSJ9.e30.CCCC".to_owned(),
     };
-    let close = |reason| ServerMessage::Close { reason, retry_after_ms: 1_500 }.encode();
+    let close = |reason, detail: &str| {
+        let detail = detail.to_owned();
+        ServerMessage::Close { reason, retry_after_ms: 1_500, detail }.encode()
+    };
     vec![
         ("welcome", welcome.encode()),
         ("pong", ServerMessage::Pong { nonce: 3 }.encode()),
         ("frame", ServerMessage::Frame(vec![1, 0, 0, 0xff]).encode()),
         ("frame_empty", ServerMessage::Frame(Vec::new()).encode()),
-        ("close_draining", close(CloseReason::Draining)),
-        ("close_goodbye", close(CloseReason::Goodbye)),
-        ("bad_close_reason", vec![4, 99, 0, 0, 0, 0]),
+        ("close_draining", close(CloseReason::Draining, "")),
+        ("close_goodbye", close(CloseReason::Goodbye, "")),
+        ("close_banned", close(CloseReason::Banned, "for cheating")),
+        ("bad_close_reason", vec![4, 99, 0, 0, 0, 0, 0]),
         ("bad_empty", Vec::new()),
     ]
 }

@@ -140,6 +140,15 @@ impl Player {
         self.until("frames", |client| (client.stats().frames >= wanted).then_some(())).await;
     }
 
+    /// Plays on until it is welcome or it is over.
+    pub(crate) async fn welcome_or_end(&mut self) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.over.is_none() && !self.client.is_playing() {
+            assert!(Instant::now() < deadline, "a welcome: not within {DEADLINE:?}; {self}");
+            self.step().await;
+        }
+    }
+
     /// Plays on until it is over.
     pub(crate) async fn end(&mut self) -> GiveUp {
         let deadline = Instant::now() + DEADLINE;

@@ -193,8 +193,13 @@ impl Process {
     }
 
     /// SIGTERM, and waits for the end.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(self) -> ExitStatus {
         signal(&self.child, "TERM");
+        self.wait()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> ExitStatus {
         eventually("the end of the server", || self.child.try_wait().unwrap())
     }
 

@@ -9,8 +9,8 @@ use undercroft::app::cluster::senders::Senders;
 use undercroft::game::player::new_sheet;
 use undercroft::game::rng::Rng;
 use undercroft::game::state::Sheet;
-use undercroft::gateway::{Admission, Config, Gateway, Located, Output};
-use undercroft::model::{CharacterId, GatewayId, SessionId};
+use undercroft::gateway::{Admission, Config, Gateway, Identity, Located, Output};
+use undercroft::model::{AccountId, CharacterId, GatewayId, SessionId};
 use undercroft::protocol::CloseReason;
 
 use super::bus::Mail;
@@ -91,6 +91,16 @@ impl Door {
         }
         while let Some(output) = self.gateway.poll_output() {
             match output {
+                Output::Verify { connection, token, resume } => {
+                    let resumes = resume.split_once('.').map(|(session, character)| {
+                        let (session, character) = (session.parse(), character.parse());
+                        (SessionId(session.unwrap()), CharacterId(character.unwrap()))
+                    });
+                    // Each account has one character, of the same number.
+                    let account = resumes.map_or_else(|| token.parse().unwrap(), |(_, it)| it.0);
+                    let identity = Identity { account: AccountId(account), resumes };
+                    self.gateway.handle_verified(now, connection, Ok(identity));
+                }
                 Output::Admit { .. } | Output::Locate { .. } | Output::End { .. } => {
                     let last = self.asked.back().map_or(now, |(at, _)| *at);
                     let takes = Duration::from_millis(u64::from(1 + self.rng.below(10)));
@@ -108,8 +118,8 @@ impl Door {
     fn answer(&mut self, shared: &mut Shared, request: Output) {
         let now = shared.now;
         match request {
-            Output::Admit { connection, token, resume, .. } => {
-                let answer = self.admit(shared, &token, &resume);
+            Output::Admit { connection, identity, .. } => {
+                let answer = self.admit(shared, identity);
                 self.gateway.handle_admission(now, connection, answer);
             }
             Output::Locate { connection, character, take_over } => {
@@ -122,18 +132,11 @@ impl Door {
         }
     }
 
-    fn admit(
-        &mut self,
-        shared: &mut Shared,
-        token: &str,
-        resume: &str,
-    ) -> Result<Admission, CloseReason> {
-        let (session, character) = match resume.split_once('.') {
-            Some((session, character)) => {
-                (SessionId(session.parse().unwrap()), CharacterId(character.parse().unwrap()))
-            }
+    fn admit(&mut self, shared: &mut Shared, identity: Identity) -> Result<Admission, CloseReason> {
+        let (session, character) = match identity.resumes {
+            Some(resumed) => resumed,
             None => {
-                let character = CharacterId(token.parse().unwrap());
+                let character = CharacterId(identity.account.0);
                 self.locate(shared, character, None)?;
                 *shared.tables.logins.entry(character).or_default() += 1;
                 let session = SessionId(self.rng.bits().max(1));

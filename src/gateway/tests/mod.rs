@@ -1,3 +1,5 @@
+mod door;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -39,10 +41,23 @@ fn admission(character: u64) -> Admission {
     }
 }
 
-/// Lets connection `id` in and returns its attach number.
-fn join(gateway: &mut Gateway, id: ConnectionId, character: u64) -> u64 {
+/// Whose the tokens of a Hello are that has its own session; the account's number is the
+/// character's.
+fn identity(account: u64) -> Identity {
+    Identity { account: AccountId(account), resumes: None }
+}
+
+/// Opens connection `id` and has it say Hello for somebody who may come in.
+fn ask_in(gateway: &mut Gateway, id: ConnectionId, account: u64) {
     gateway.handle_opened(T0, id, HERE, true);
     gateway.handle_message(T0, id, &hello());
+    assert!(outputs(gateway).iter().any(|o| matches!(o, Output::Verify { .. })));
+    gateway.handle_verified(T0, id, Ok(identity(account)));
+}
+
+/// Lets connection `id` in and returns its attach number.
+fn join(gateway: &mut Gateway, id: ConnectionId, character: u64) -> u64 {
+    ask_in(gateway, id, character);
     assert!(outputs(gateway).iter().any(|o| matches!(o, Output::Admit { .. })));
     gateway.handle_admission(T0, id, Ok(admission(character)));
     let attach = outputs(gateway)
@@ -54,6 +69,7 @@ fn join(gateway: &mut Gateway, id: ConnectionId, character: u64) -> u64 {
             }),
             Output::Send { .. }
             | Output::Close { .. }
+            | Output::Verify { .. }
             | Output::Admit { .. }
             | Output::End { .. }
             | Output::Locate { .. } => None,
@@ -96,8 +112,7 @@ fn commands_of_many_players_travel_as_one_batch_a_zone() {
 fn a_second_connection_takes_the_character_over_and_old_frames_go_nowhere() {
     let mut gateway = Gateway::new(Config::default());
     let old = join(&mut gateway, 1, 5);
-    gateway.handle_opened(T0, 2, HERE, true);
-    gateway.handle_message(T0, 2, &hello());
+    ask_in(&mut gateway, 2, 5);
     outputs(&mut gateway);
     gateway.handle_admission(T0, 2, Ok(Admission { take_over: 2, ..admission(5) }));
     let out = outputs(&mut gateway);
@@ -132,7 +147,7 @@ fn every_mistake_of_a_peer_has_its_close_reason() {
     gateway.handle_opened(T0, 1, HERE, true);
     gateway.handle_message(T0, 1, &hello());
     outputs(&mut gateway);
-    gateway.handle_admission(T0, 1, Err(CloseReason::Unauthenticated));
+    gateway.handle_verified(T0, 1, Err(CloseReason::Unauthenticated));
     assert_eq!(closed_with(&mut gateway, 1), Some(CloseReason::Unauthenticated));
     let mut gateway = Gateway::new(Config::default());
     join(&mut gateway, 1, 5);
@@ -223,8 +238,7 @@ fn draining_closes_everyone_with_a_reason_to_come_back() {
 fn goodbye_before_the_hello_is_answered_ends_the_session_all_the_same() {
     let mut gateway = Gateway::new(Config::default());
     for (id, answer) in [(1, Ok(admission(5))), (2, Err(CloseReason::Superseded))] {
-        gateway.handle_opened(T0, id, HERE, true);
-        gateway.handle_message(T0, id, &hello());
+        ask_in(&mut gateway, id, 5);
         gateway.handle_message(T0, id, &ClientMessage::Bye.encode());
         assert_eq!(closed_with(&mut gateway, id), None, "its session is not known yet");
         let is_let_in = answer.is_ok();
@@ -284,8 +298,7 @@ fn a_zone_that_never_comes_up_is_not_waited_for_for_ever() {
 #[test]
 fn a_sheet_that_waits_for_a_zone_comes_with_the_new_attach() {
     let mut gateway = losing();
-    gateway.handle_opened(T0, 1, HERE, true);
-    gateway.handle_message(T0, 1, &hello());
+    ask_in(&mut gateway, 1, 5);
     gateway.handle_zone_down(T0, ZoneId(1));
     gateway.handle_admission(T0, 1, Ok(admission(5)));
     gateway.handle_zone_up(T0, ZoneId(1));
