@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a failed test shows what the server logged")]
 
 mod admin;
+mod api;
 mod bad_input;
 mod cluster;
 mod corpus;

@@ -127,7 +127,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
-/// A body of JSON, of bounded length.
+/// A body of JSON, an object of bounded length.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -141,6 +141,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         }
         let bytes =
             to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|_| Problem::TooLarge)?;
+        // The fields of a structure are taken from an array as well.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::Malformed("an object belongs here, not an array".to_owned()));
+        }
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| Problem::Malformed(error.to_string()))

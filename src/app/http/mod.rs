@@ -7,6 +7,7 @@
 mod accounts;
 mod answer;
 mod limit;
+mod routes;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -17,11 +18,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -32,6 +32,7 @@ use crate::store::Store;
 use crate::telemetry::Metrics;
 use answer::Problem;
 use limit::Limiter;
+use routes::Labels;
 pub use site::{Asset, Site};
 
 /// Bytes of a request's body.
@@ -88,6 +89,7 @@ pub(crate) struct App {
     hashing: Arc<Semaphore>,
     seats: Arc<Semaphore>,
     site: Site,
+    labels: Labels,
 }
 
 /// The routes. Connections must carry [`ConnectInfo<SocketAddr>`]; without it, all clients share
@@ -102,15 +104,13 @@ pub fn router(
     let limiter = Limiter::new(config.requests_per_minute, Instant::now());
     let hashing = Arc::new(Semaphore::new(HASHES_AT_A_TIME));
     let seats = Arc::new(Semaphore::new(HASHES_WAITING_MAX));
-    let app = Arc::new(App { config, store, tokens, metrics, limiter, hashing, seats, site });
-    Router::new()
-        .route("/api/info", get(info))
-        .route("/api/guest", post(accounts::guest))
-        .route("/api/register", post(accounts::register))
-        .route("/api/login", post(accounts::login))
-        .route("/api/refresh", post(accounts::refresh))
-        .route("/api/characters", get(accounts::characters).post(accounts::create_character))
-        .route("/api/hall-of-fame", get(accounts::hall_of_fame))
+    let routes = routes::routes();
+    let labels = Labels::of(&routes);
+    let app = App { config, store, tokens, metrics, limiter, hashing, seats, site, labels };
+    let app = Arc::new(app);
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.answer))
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .fallback(site::serve)
         .layer(middleware::from_fn_with_state(app.clone(), guard))
@@ -176,7 +176,9 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let begun = Instant::now();
     let path = request.uri().path();
     let is_api = path.starts_with("/api/") || path == "/api";
-    let route = route_label(&app.site, request.method(), path);
+    let matched = request.extensions().get::<MatchedPath>();
+    let label = matched.and_then(|it| app.labels.find(request.method(), it.as_str()));
+    let route = label.unwrap_or(if app.site.has(path) { "asset" } else { "other" });
     let policy = content_policy(&app.config, request.headers().get(header::HOST));
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let client = app.client(peer, request.headers());
@@ -218,23 +220,6 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let seconds = begun.elapsed().as_secs_f64();
     app.metrics.request_duration.with_label_values(&labels).observe(seconds);
     response
-}
-
-/// The `route` label of a request: a closed set, whatever clients ask for.
-fn route_label(site: &Site, method: &Method, path: &str) -> &'static str {
-    match (path, method) {
-        ("/api/info", _) => "info",
-        ("/api/guest", _) => "guest",
-        ("/api/register", _) => "register",
-        ("/api/login", _) => "login",
-        ("/api/refresh", _) => "refresh",
-        ("/api/characters", &Method::POST) => "create_character",
-        ("/api/characters", _) => "characters",
-        ("/api/hall-of-fame", _) => "hall_of_fame",
-        ("/content.json", _) => "content",
-        _ if site.has(path) => "asset",
-        _ => "other",
-    }
 }
 
 /// What the page may load: its own files, and connections to this server alone. `'self'` covers

@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
-use super::App;
 use super::answer::Problem;
+use super::{App, routes};
 
 /// A file of the page; `path` begins with a slash.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ impl Site {
     pub fn new(content_json: Bytes, assets: impl IntoIterator<Item = Asset>) -> Self {
         let mut site = Self::default();
         site.add("/content.json", "application/json", content_json);
+        let document = Bytes::from_static(routes::DOCUMENT.as_bytes());
+        site.add("/api/openapi.json", "application/json", document);
         for Asset { path, content_type, bytes } in assets {
             if path == "/index.html" {
                 site.add("/", content_type, bytes.clone());

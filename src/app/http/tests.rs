@@ -147,6 +147,8 @@ async fn problems_have_a_sentence_and_a_code() {
     post("/api/login", json!({ "name": "Ada" })).await.expect_problem(400, "malformed");
     post("/api/login", json!({ "name": 7, "password": [] })).await.expect_problem(400, "malformed");
     post("/api/guest", json!({ "admin": true })).await.expect_problem(400, "malformed");
+    post("/api/guest", json!([])).await.expect_problem(400, "malformed");
+    post("/api/login", json!(["Ada", "correct horse"])).await.expect_problem(400, "malformed");
     post("/api/characters", json!({ "name": "Hero" })).await.expect_problem(401, "no_token");
     post("/api/nothing", json!({})).await.expect_problem(404, "not_found");
     server.get("/api/login").await.expect_problem(405, "method_not_allowed");
