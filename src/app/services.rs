@@ -13,11 +13,12 @@ use super::cluster::characters::{Characters, Place, Record};
 use super::cluster::clerk::EVENTS;
 use super::cluster::gateways::Gateways;
 use super::cluster::mail::{self, AccountAnswer, AccountQuestion};
+use super::keys::Keys;
 use super::process::{Activated, Process};
 use super::serve::site;
 use super::settings::{self, Common, Settings};
 use super::world::World;
-use super::{http, keys, registrar};
+use super::{http, registrar};
 use crate::disk::{self, DataFolder};
 use crate::game::state::Departure;
 use crate::model::limits::{TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX};
@@ -87,7 +88,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let web_address = web.local_addr()?;
     let nats = Nats::connect(process.runtime.handle(), &flags.common.nats.config("services")?)?;
     let store = Arc::new(open_store(flags, &process)?);
-    let tokens = Arc::new(keys::load_or_make(&flags.token_keys)?);
+    let tokens = Arc::new(Keys::load_or_make(&flags.token_keys)?);
     let world = World::shared(&nats, None)?;
     let bus = Bus::new(&nats);
     let config = http::Config {

@@ -7,6 +7,7 @@ mod api;
 mod bad_input;
 mod cluster;
 mod corpus;
+mod keys;
 mod kill;
 mod observability;
 mod page;

@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::cluster::gateways::Gateways;
 use crate::app::cluster::mail::Alive;
-use crate::services::Tokens;
+use crate::app::keys::Keys;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use answer::Problem;
@@ -83,7 +83,7 @@ impl Default for Config {
 pub(crate) struct App {
     config: Config,
     store: Arc<Store>,
-    tokens: Arc<Tokens>,
+    tokens: Arc<Keys>,
     metrics: Arc<Metrics>,
     limiter: Limiter,
     hashing: Arc<Semaphore>,
@@ -97,7 +97,7 @@ pub(crate) struct App {
 pub fn router(
     config: Config,
     store: Arc<Store>,
-    tokens: Arc<Tokens>,
+    tokens: Arc<Keys>,
     metrics: Arc<Metrics>,
     site: Site,
 ) -> Router {

@@ -6,14 +6,17 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::disk;
+use crate::disk::scratch::Scratch;
 use crate::model::CharacterId;
-use crate::services::{Claims, Kind};
+use crate::services::{Claims, Kind, Tokens};
 use crate::store::{Death, PostgresStore, Summary};
 
 struct Server {
     router: Router,
     store: Arc<Store>,
     metrics: Arc<Metrics>,
+    _scratch: Scratch,
 }
 
 struct Got {
@@ -51,9 +54,13 @@ fn server_of(config: Config, store: Store) -> Server {
         bytes: Bytes::from_static(b"<!doctype html>"),
     };
     let site = Site::new(Bytes::from_static(b"{\"terrain\":[]}"), [page]);
-    let tokens = Arc::new(Tokens::new(&[9; 32]));
+    let scratch = Scratch::new("http");
+    let keys = scratch.0.join("keys");
+    std::fs::create_dir_all(&scratch.0).unwrap();
+    disk::write_secret(&keys, Tokens::key_line(&[9; 32]).as_bytes()).unwrap();
+    let tokens = Arc::new(Keys::load(&keys).unwrap());
     let router = router(config, store.clone(), tokens, metrics.clone(), site);
-    Server { router, store, metrics }
+    Server { router, store, metrics, _scratch: scratch }
 }
 
 impl Server {

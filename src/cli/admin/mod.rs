@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use tokio::runtime::Runtime;
 use super::table::table;
 use crate::app::cluster::admin;
 use crate::app::cluster::audit::{Act, Audit, Entry};
+use crate::app::keys;
 use crate::app::settings::NatsFlags;
 use crate::model::{InstanceId, ZoneId};
 use crate::nats::Nats;
@@ -23,7 +25,16 @@ pub struct Args {
     #[command(flatten)]
     nats: NatsFlags,
     #[command(subcommand)]
-    what: What,
+    subject: Subject,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subject {
+    /// The keys that sign logins; NATS is not asked
+    #[command(subcommand)]
+    Keys(Keys),
+    #[command(flatten)]
+    Cluster(What),
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +72,18 @@ enum Instance {
     Drain { instance: u32 },
 }
 
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Put a new key in front of a file's; what signs takes it at once, and nobody has to log in
+    Rotate {
+        #[arg(long, env = "UNDERCROFT_TOKEN_KEYS", value_name = "FILE")]
+        token_keys: PathBuf,
+        /// Older keys that stay: tokens of those before end
+        #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+        keep: usize,
+    },
+}
+
 /// How a list is printed.
 #[derive(Debug, ClapArgs)]
 struct Form {
@@ -71,8 +94,16 @@ struct Form {
 
 /// Carries the subcommand out.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let what = match &args.subject {
+        Subject::Keys(Keys::Rotate { token_keys, keep }) => {
+            keys::rotate(token_keys, *keep)?;
+            print(&format!("a new key is the first in {}\n", token_keys.display()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Subject::Cluster(what) => what,
+    };
     let (_runtime, nats) = connect(&args.nats, "undercroft admin")?;
-    let said = match &args.what {
+    let said = match what {
         What::Zone(Zone::List(form)) => form.print(&admin::zones(&nats)?, zones)?,
         What::Zone(Zone::Move { zone, instance }) => {
             let act = Act::Move { zone: ZoneId(*zone), to: InstanceId(*instance) };
