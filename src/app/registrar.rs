@@ -105,7 +105,7 @@ pub(super) fn register(store: &Store, departure: &Departure) -> Result<(), Store
     let bytes = postcard::to_stdvec(sheet).expect("a sheet is plain data");
     let kept = store::Sheet { version: sheet.version, bytes };
     if departure.to == Destination::Store {
-        store.save_sheet(&key, sheet.character, summary, &kept)?;
+        store.save_sheet(&key, sheet.character, summary, sheet.deepest.into(), &kept)?;
     }
     Ok(())
 }

@@ -101,6 +101,8 @@ metrics! {
     zones_held: IntGauge = "game_server_zones_held", "Zones that this process runs.";
 
     request_duration: HistogramVec["route", "status"] of LONG = "game_server_request_duration_seconds", "One HTTP request.";
+    cache_hits: IntCounterVec["cache"] = "game_server_cache_hits_total", "Answers that were at hand.";
+    cache_misses: IntCounterVec["cache"] = "game_server_cache_misses_total", "Answers that had to be made.";
     errors: IntCounterVec["room"] = "game_server_errors_total", "Errors of the server itself.";
     memory_usage: IntGauge = "game_server_memory_usage_bytes", "Memory of this process that is resident.";
     memory_limit: IntGauge = "game_server_memory_limit_bytes", "Memory this process may use.";

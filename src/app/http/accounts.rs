@@ -9,8 +9,8 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{self, Body, Problem};
+use super::{App, blocking};
 use crate::model::AccountId;
 use crate::services::accounts::{self as rules, GUEST_PREFIX};
 use crate::services::{Claims, Kind};
@@ -198,16 +198,6 @@ fn show(character: &Character) -> Value {
         "level": character.summary.level, "depth": character.summary.depth,
         "gold": character.summary.gold,
     })
-}
-
-/// Runs a call to the store where waiting is allowed.
-async fn blocking<T: Send + 'static>(
-    app: &Arc<App>,
-    call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, Problem> {
-    let store = app.store.clone();
-    let done = tokio::task::spawn_blocking(move || call(&store)).await;
-    Ok(done.map_err(|_| Problem::Internal)??)
 }
 
 /// Runs password work where waiting is allowed, a few at a time.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -20,6 +22,8 @@ use crate::store::StoreError;
 pub(super) enum Problem {
     #[error("the body is not the JSON that belongs here: {0}")]
     Malformed(String),
+    #[error("what is asked for does not belong here: {0}")]
+    Query(String),
     #[error("the body is longer than {BODY_BYTES_MAX} bytes")]
     TooLarge,
     #[error("send the body as application/json")]
@@ -52,6 +56,7 @@ impl Problem {
     fn parts(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::Query(_) => (StatusCode::BAD_REQUEST, "bad_query"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
             Self::Name(_) => (StatusCode::BAD_REQUEST, "bad_name"),
@@ -116,14 +121,29 @@ impl IntoResponse for Problem {
 /// An answer of JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
-        Ok(bytes) => {
-            let kind = HeaderValue::from_static("application/json");
-            (status, [(header::CONTENT_TYPE, kind)], bytes).into_response()
-        }
+        Ok(written) => bytes(status, written.into()),
         Err(error) => {
             log::error!("an answer cannot be encoded: {error}");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// An answer that is JSON already.
+pub(super) fn bytes(status: StatusCode, bytes: Bytes) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, kind)], bytes).into_response()
+}
+
+/// What comes behind the question mark.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let asked = Query::try_from_uri(&parts.uri).map(|Query(asked)| Self(asked));
+        std::future::ready(asked.map_err(|error| Problem::Query(error.body_text()))).await
     }
 }
 

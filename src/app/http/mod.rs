@@ -6,7 +6,9 @@
 
 mod accounts;
 mod answer;
+mod cache;
 mod limit;
+mod results;
 mod routes;
 mod site;
 #[cfg(test)]
@@ -28,9 +30,10 @@ use tokio::sync::Semaphore;
 use crate::app::cluster::gateways::Gateways;
 use crate::app::cluster::mail::Alive;
 use crate::app::keys::Keys;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use answer::Problem;
+use cache::Cache;
 use limit::Limiter;
 use routes::Labels;
 pub use site::{Asset, Site};
@@ -90,6 +93,7 @@ pub(crate) struct App {
     seats: Arc<Semaphore>,
     site: Site,
     labels: Labels,
+    cache: Cache,
 }
 
 /// The routes. Connections must carry [`ConnectInfo<SocketAddr>`]; without it, all clients share
@@ -106,7 +110,8 @@ pub fn router(
     let seats = Arc::new(Semaphore::new(HASHES_WAITING_MAX));
     let routes = routes::routes();
     let labels = Labels::of(&routes);
-    let app = App { config, store, tokens, metrics, limiter, hashing, seats, site, labels };
+    let cache = Cache::new(metrics.clone());
+    let app = App { config, store, tokens, metrics, limiter, hashing, seats, site, labels, cache };
     let app = Arc::new(app);
     routes
         .into_iter()
@@ -139,6 +144,16 @@ impl App {
             .find(|address| !self.config.trusted_proxies.contains(address))
             .unwrap_or(peer)
     }
+}
+
+/// Runs a call to the store where waiting is allowed.
+async fn blocking<T: Send + 'static>(
+    app: &Arc<App>,
+    call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Problem> {
+    let store = app.store.clone();
+    let done = tokio::task::spawn_blocking(move || call(&store)).await;
+    Ok(done.map_err(|_| Problem::Internal)??)
 }
 
 async fn info(State(app): State<Arc<App>>) -> Response {

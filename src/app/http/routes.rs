@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 
-use super::{App, accounts, info, site};
+use super::{App, accounts, info, results, site};
 
 /// The API in OpenAPI 3.1; a test holds it to [`routes`].
 pub(super) const DOCUMENT: &str = include_str!("openapi.json");
@@ -30,6 +30,8 @@ pub(super) fn routes() -> Vec<Route> {
         (Method::GET, "/api/characters", "characters", get(accounts::characters)),
         (Method::POST, "/api/characters", "create_character", post(accounts::create_character)),
         (Method::GET, "/api/hall-of-fame", "hall_of_fame", get(accounts::hall_of_fame)),
+        (Method::GET, "/api/leaderboard", "leaderboard", get(results::leaderboard)),
+        (Method::GET, "/api/characters/{character}/duels", "duels", get(results::history)),
         (Method::GET, "/content.json", "content", get(site::serve)),
     ]
     .map(|(method, path, label, answer)| Route { method, path, label, answer })

@@ -10,7 +10,7 @@ use crate::disk;
 use crate::disk::scratch::Scratch;
 use crate::model::CharacterId;
 use crate::services::{Claims, Kind, Tokens};
-use crate::store::{Death, PostgresStore, Summary};
+use crate::store::{Death, Duel, PostgresStore, Summary};
 
 struct Server {
     router: Router,
@@ -324,4 +324,64 @@ async fn a_flood_of_logins_is_sent_away_and_not_kept_waiting() {
     }
     assert!(wrong >= HASHES_WAITING_MAX, "{wrong} were answered");
     assert_eq!(busy + wrong, HASHES_WAITING_MAX + 20);
+}
+
+#[tokio::test]
+async fn the_best_and_their_duels_are_listed_and_stay_good_for_a_while() {
+    let server = server(Config::default());
+    let store = &server.store;
+    let account = store.create_guest(1).unwrap().id;
+    let [ada, eve] =
+        ["Ada", "Eve"].map(|name| store.create_character(account, name, 1).unwrap().id);
+    assert_eq!(server.get("/api/leaderboard?by=gold").await.json(), json!([]));
+    for at in 0..25 {
+        let duel = Duel { arena: crate::model::ZoneId(1_001), winner: ada, loser: eve, at };
+        store.record_duel(&at.to_string(), &duel, |_, _| 2).unwrap();
+    }
+    let best = server.get("/api/leaderboard?by=rating").await;
+    let row = |id: CharacterId, name: &str, rating: i32, wins: u32, losses: u32| {
+        json!({
+            "character": id.to_string(), "name": name, "level": 1, "depth": 1, "gold": 0,
+            "rating": rating, "wins": wins, "losses": losses,
+        })
+    };
+    assert_eq!(
+        best.json(),
+        json!([row(ada, "Ada", 1_550, 25, 0), row(eve, "Eve", 1_450, 0, 25)])
+    );
+    let said = best.header("cache-control").strip_prefix("public, max-age=").unwrap();
+    assert!(said.parse::<u32>().unwrap() <= 30, "{said}");
+
+    let path = format!("/api/characters/{eve}/duels");
+    let page = server.get(&path).await.json();
+    let duels = page["duels"].as_array().unwrap();
+    assert_eq!(duels.len(), 20);
+    let newest = json!({
+        "number": 25, "arena": "The Sandpit", "opponent": "Ada", "won": false, "change": -2,
+        "rating": 1_450, "at": 24,
+    });
+    assert_eq!(duels[0], newest);
+    let rest = server.get(&format!("{path}?before={}", page["before"])).await.json();
+    assert_eq!((rest["duels"].as_array().unwrap().len(), &rest["before"]), (5, &Value::Null));
+
+    // What comes meanwhile is seen when the answer has gone stale.
+    let duel = Duel { arena: crate::model::ZoneId(1_001), winner: eve, loser: ada, at: 99 };
+    store.record_duel("last", &duel, |_, _| 2).unwrap();
+    assert_eq!(server.get(&path).await.json(), page);
+    let text = server.metrics.encode();
+    for line in [
+        "game_server_cache_hits_total{cache=\"history\"} 1",
+        "game_server_cache_misses_total{cache=\"history\"} 2",
+        "game_server_cache_misses_total{cache=\"leaderboard\"} 2",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+
+    server.get("/api/characters/77/duels").await.expect_problem(404, "no_character");
+    server.get("/api/characters/Ada/duels").await.expect_problem(404, "not_found");
+    for bad in ["/api/leaderboard?by=name", "/api/leaderboard?x=1", &format!("{path}?before=-1")] {
+        server.get(bad).await.expect_problem(400, "bad_query");
+    }
+    let document = server.get("/api/openapi.json").await;
+    assert_eq!(document.header("cache-control"), "public, max-age=300");
 }
