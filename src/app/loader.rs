@@ -120,10 +120,14 @@ fn save(journal: &Requests, state: &ZoneState, keep: Keep) {
 /// Brings a zone to where its journal ends: from the newest snapshot that can be read, or, if it
 /// is young, from the generator.
 pub fn load(reader: &Reader, world: &World, id: ZoneId) -> Result<Zone, LoadError> {
-    Ok(Zone::new(rerun(reader, world, id)?, &world.zone_name(id)))
+    let mut replayer = rerun(reader, world, id)?;
+    let bouts = replayer.take_bouts();
+    let mut zone = Zone::new(replayer.into_state(), &world.zone_name(id));
+    zone.tell_again(bouts);
+    Ok(zone)
 }
 
-fn rerun(reader: &Reader, world: &World, id: ZoneId) -> Result<ZoneState, LoadError> {
+fn rerun(reader: &Reader, world: &World, id: ZoneId) -> Result<Replayer, LoadError> {
     for head in reader.snapshots(id)? {
         let damaged = |error: &dyn std::fmt::Display| {
             log::error!(
@@ -161,13 +165,13 @@ fn follow(
     reader: &Reader,
     mut replayer: Replayer,
     after: Option<Tick>,
-) -> Result<ZoneState, LoadError> {
+) -> Result<Replayer, LoadError> {
     for batch in reader.entries(replayer.state().zone, after) {
         for entry in batch? {
             replayer.apply(&from_journal(entry))?;
         }
     }
-    Ok(replayer.into_state())
+    Ok(replayer)
 }
 
 /// An entry as the journal keeps it.

@@ -13,14 +13,14 @@ use super::cluster::characters::{Characters, Place, Record};
 use super::cluster::clerk::EVENTS;
 use super::cluster::gateways::Gateways;
 use super::cluster::mail::{self, AccountAnswer, AccountQuestion};
+use super::http;
 use super::keys::Keys;
 use super::process::{Activated, Process};
+use super::registrar::{self, News};
 use super::serve::site;
 use super::settings::{self, Common, Settings};
 use super::world::World;
-use super::{http, registrar};
 use crate::disk::{self, DataFolder};
-use crate::game::state::Departure;
 use crate::model::limits::{TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX};
 use crate::model::{AccountId, CharacterId, SessionId};
 use crate::nats::{Bus, Nats, NotTaken, Queue, Subscription};
@@ -153,17 +153,17 @@ async fn watch(store: Arc<Store>, health: Arc<Health>) {
 /// Tells the store what instances have kept for it.
 async fn feed(events: Queue, store: Arc<Store>, metrics: Arc<Metrics>) {
     let take = move |payload: Bytes| {
-        let Some(departure) = mail::decode::<Departure>(&payload) else {
+        let Some(news) = mail::decode::<News>(&payload) else {
             metrics.events_refused.inc();
             return Err(NotTaken::Ever("an event for the store is of another version".to_owned()));
         };
-        registrar::register(&store, &departure).map_err(|error| {
+        registrar::register(&store, &news).map_err(|error| {
             metrics.errors.with_label_values(&["store"]).inc();
             if error.is_temporary() {
                 return NotTaken::Yet(error.to_string());
             }
             metrics.events_refused.inc();
-            NotTaken::Ever(format!("event {}: {error}", registrar::key_text(departure.key)))
+            NotTaken::Ever(format!("event {}: {error}", news.key()))
         })
     };
     events.follow(take).await;

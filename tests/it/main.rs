@@ -12,6 +12,7 @@ mod kill;
 mod observability;
 mod page;
 mod postgres;
+mod results;
 mod rig;
 mod service;
 mod sessions;

@@ -44,7 +44,7 @@ enum By {
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     /// The number of the last row of the page before.
-    before: Option<u64>,
+    before: Option<i64>,
 }
 
 pub(super) async fn leaderboard(
@@ -70,7 +70,8 @@ pub(super) async fn history(
     Asked(Page { before }): Asked<Page>,
 ) -> Result<Response, Problem> {
     let character = CharacterId(character.parse().map_err(|_| Problem::NotFound)?);
-    let before = before.unwrap_or(u64::MAX);
+    let before = u64::try_from(before.unwrap_or(i64::MAX))
+        .map_err(|_| Problem::Query("before is not negative".to_owned()))?;
     let make = async {
         let rows = blocking(&app, move |store| store.duels(character, before, PAGE_ROWS)).await?;
         let last = rows.last().filter(|_| rows.len() == PAGE_ROWS).map(|row| row.number);

@@ -345,10 +345,7 @@ async fn the_best_and_their_duels_are_listed_and_stay_good_for_a_while() {
             "rating": rating, "wins": wins, "losses": losses,
         })
     };
-    assert_eq!(
-        best.json(),
-        json!([row(ada, "Ada", 1_550, 25, 0), row(eve, "Eve", 1_450, 0, 25)])
-    );
+    assert_eq!(best.json(), json!([row(ada, "Ada", 1_550, 25, 0), row(eve, "Eve", 1_450, 0, 25)]));
     let said = best.header("cache-control").strip_prefix("public, max-age=").unwrap();
     assert!(said.parse::<u32>().unwrap() <= 30, "{said}");
 
