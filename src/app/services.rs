@@ -1,4 +1,5 @@
-//! `services`: accounts and characters over HTTP, the page, and the store that outlives the zones.
+//! `services`: accounts, characters and the lobby over HTTP, the page, and the store that outlives
+//! the zones.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use super::cluster::gateways::Gateways;
 use super::cluster::mail::{self, AccountAnswer, AccountQuestion};
 use super::http;
 use super::keys::Keys;
+use super::lobby::Keeper;
 use super::process::{Activated, Process};
 use super::registrar::{self, News};
 use super::serve::site;
@@ -93,6 +95,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let bus = Bus::new(&nats);
     let config = http::Config {
         gateways: Some(Arc::new(Gateways::listen(&bus))),
+        lobby: Arc::new(Keeper::shared(&nats)?),
         ticks_per_second: flags.ticks_per_second,
         requests_per_minute: flags.requests_per_minute,
         ..Default::default()

@@ -101,6 +101,7 @@ metrics! {
     zones_held: IntGauge = "game_server_zones_held", "Zones that this process runs.";
 
     request_duration: HistogramVec["route", "status"] of LONG = "game_server_request_duration_seconds", "One HTTP request.";
+    matchmaking_queue: IntGaugeVec["mode"] = "game_server_matchmaking_queue", "Tickets that wait for others.";
     cache_hits: IntCounterVec["cache"] = "game_server_cache_hits_total", "Answers that were at hand.";
     cache_misses: IntCounterVec["cache"] = "game_server_cache_misses_total", "Answers that had to be made.";
     errors: IntCounterVec["room"] = "game_server_errors_total", "Errors of the server itself.";

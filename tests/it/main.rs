@@ -9,6 +9,7 @@ mod cluster;
 mod corpus;
 mod keys;
 mod kill;
+mod lobby;
 mod observability;
 mod page;
 mod postgres;

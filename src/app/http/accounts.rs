@@ -134,7 +134,7 @@ pub(super) async fn hall_of_fame(State(app): State<Arc<App>>) -> Result<Response
 }
 
 /// The account whose token a request carries.
-pub(super) struct Caller(AccountId);
+pub(super) struct Caller(pub(super) AccountId);
 
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::BODY_BYTES_MAX;
 use crate::services::TokenError;
 use crate::services::accounts::{NameError, PasswordError};
+use crate::services::lobby::LobbyError;
 use crate::store::StoreError;
 
 /// What a request asked and did not get: one sentence for people, one code for programs.
@@ -40,13 +41,21 @@ pub(super) enum Problem {
     Token(#[from] TokenError),
     #[error("{0}")]
     Store(#[from] StoreError),
+    #[error("{0}")]
+    Lobby(String),
+    #[error("{0}")]
+    Refused(#[from] LobbyError),
+    #[error("the account has no such character")]
+    NoSuchCharacter,
+    #[error("name the wish: Idempotency-Key, 1 to 64 plain characters")]
+    NoIdempotencyKey,
     #[error("there is nothing here")]
     NotFound,
     #[error("this is not done here with that method")]
     MethodNotAllowed,
     #[error("too many requests; wait a moment")]
     TooMany { wait: Duration },
-    #[error("too many log in at this moment; try again")]
+    #[error("too many ask for this at the moment; try again")]
     Busy,
     #[error("the server met a problem of its own; try again")]
     Internal,
@@ -76,6 +85,16 @@ impl Problem {
                 | StoreError::Failed { .. }
                 | StoreError::Unavailable { .. },
             ) => (StatusCode::SERVICE_UNAVAILABLE, "store_failing"),
+            Self::Lobby(_) => (StatusCode::SERVICE_UNAVAILABLE, "lobby_failing"),
+            Self::Refused(LobbyError::NoParty) => (StatusCode::NOT_FOUND, "no_party"),
+            Self::Refused(LobbyError::NoTicket) => (StatusCode::NOT_FOUND, "no_ticket"),
+            Self::Refused(LobbyError::PartyFull) => (StatusCode::CONFLICT, "party_full"),
+            Self::Refused(LobbyError::InParty) => (StatusCode::CONFLICT, "in_party"),
+            Self::Refused(LobbyError::HasTicket) => (StatusCode::CONFLICT, "has_ticket"),
+            Self::Refused(LobbyError::WrongSize) => (StatusCode::CONFLICT, "wrong_size"),
+            Self::Refused(LobbyError::Full) => (StatusCode::SERVICE_UNAVAILABLE, "lobby_full"),
+            Self::NoSuchCharacter => (StatusCode::NOT_FOUND, "no_character"),
+            Self::NoIdempotencyKey => (StatusCode::BAD_REQUEST, "no_idempotency_key"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
@@ -98,7 +117,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code) = self.parts();
-        let sentence = if status.is_server_error() && !matches!(self, Self::Busy) {
+        let sentence = if status.is_server_error() && !matches!(self, Self::Busy | Self::Refused(_))
+        {
             log::error!("{self}");
             // Paths and causes are for the operator.
             Self::Internal.to_string()

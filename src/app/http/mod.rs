@@ -1,4 +1,5 @@
-//! The HTTP routes of the public port, 8080, except `/ws`: accounts, characters, the page.
+//! The HTTP routes of the public port, 8080, except `/ws`: accounts, characters, results, the
+//! lobby, the page.
 //!
 //! [`router`] is given everything it serves: the store, the tokens, the page's files. Errors are
 //! JSON of one sentence and a code. Requests to `/api` are limited for each client address; no
@@ -8,6 +9,7 @@ mod accounts;
 mod answer;
 mod cache;
 mod limit;
+mod lobby;
 mod results;
 mod routes;
 mod site;
@@ -30,6 +32,7 @@ use tokio::sync::Semaphore;
 use crate::app::cluster::gateways::Gateways;
 use crate::app::cluster::mail::Alive;
 use crate::app::keys::Keys;
+use crate::app::lobby::Keeper;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use answer::Problem;
@@ -44,6 +47,8 @@ const BODY_BYTES_MAX: usize = 16 * 1_024;
 const HASHES_AT_A_TIME: usize = 2;
 /// Requests that may wait for that or be at it; those beyond are sent away.
 const HASHES_WAITING_MAX: usize = 32;
+/// Requests that may change the lobby or wait for that; those beyond are sent away.
+const LOBBY_WAITING_MAX: usize = 32;
 
 /// The SHA-256 of certificates in base64; they change while the server runs.
 pub type Hashes = Arc<RwLock<Vec<String>>>;
@@ -58,6 +63,8 @@ pub struct Config {
     pub certificate_hashes: Hashes,
     /// Which gateways there are, where they are processes of their own.
     pub gateways: Option<Arc<Gateways>>,
+    /// Where parties and tickets are kept.
+    pub lobby: Arc<Keeper>,
     pub ticks_per_second: u32,
     /// Seconds for which a token of access is good.
     pub token_lifetime_s: u64,
@@ -75,6 +82,7 @@ impl Default for Config {
             quic_port: 7778,
             certificate_hashes: Hashes::default(),
             gateways: None,
+            lobby: Arc::default(),
             ticks_per_second: crate::model::limits::TICKS_PER_SECOND_DEFAULT,
             token_lifetime_s: 30 * 24 * 3_600,
             requests_per_minute: 120,
@@ -94,6 +102,7 @@ pub(crate) struct App {
     site: Site,
     labels: Labels,
     cache: Cache,
+    lobby_seats: Arc<Semaphore>,
 }
 
 /// The routes. Connections must carry [`ConnectInfo<SocketAddr>`]; without it, all clients share
@@ -111,7 +120,20 @@ pub fn router(
     let routes = routes::routes();
     let labels = Labels::of(&routes);
     let cache = Cache::new(metrics.clone());
-    let app = App { config, store, tokens, metrics, limiter, hashing, seats, site, labels, cache };
+    let lobby_seats = Arc::new(Semaphore::new(LOBBY_WAITING_MAX));
+    let app = App {
+        config,
+        store,
+        tokens,
+        metrics,
+        limiter,
+        hashing,
+        seats,
+        site,
+        labels,
+        cache,
+        lobby_seats,
+    };
     let app = Arc::new(app);
     routes
         .into_iter()

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::http::Method;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
-use super::{App, accounts, info, results, site};
+use super::{App, accounts, info, lobby, results, site};
 
 /// The API in OpenAPI 3.1; a test holds it to [`routes`].
 pub(super) const DOCUMENT: &str = include_str!("openapi.json");
@@ -32,6 +32,13 @@ pub(super) fn routes() -> Vec<Route> {
         (Method::GET, "/api/hall-of-fame", "hall_of_fame", get(accounts::hall_of_fame)),
         (Method::GET, "/api/leaderboard", "leaderboard", get(results::leaderboard)),
         (Method::GET, "/api/characters/{character}/duels", "duels", get(results::history)),
+        (Method::POST, "/api/parties", "make_party", post(lobby::make_party)),
+        (Method::GET, "/api/parties/{code}", "party", get(lobby::party)),
+        (Method::POST, "/api/parties/{code}/join", "join_party", post(lobby::join_party)),
+        (Method::POST, "/api/parties/{code}/leave", "leave_party", post(lobby::leave_party)),
+        (Method::POST, "/api/matchmaking/tickets", "request_ticket", post(lobby::request)),
+        (Method::GET, "/api/matchmaking/tickets/{ticket}", "ticket", get(lobby::ticket)),
+        (Method::DELETE, "/api/matchmaking/tickets/{ticket}", "cancel", delete(lobby::cancel)),
         (Method::GET, "/content.json", "content", get(site::serve)),
     ]
     .map(|(method, path, label, answer)| Route { method, path, label, answer })
