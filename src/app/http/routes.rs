@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::{App, accounts, info, lobby, results, site};
 
 /// The API in OpenAPI 3.1; a test holds it to [`routes`].
-pub(super) const DOCUMENT: &str = include_str!("openapi.json");
+pub(super) const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
 /// A way to ask for something. `label` names it in metrics.
 pub(super) struct Route {

@@ -15,7 +15,7 @@ type RankedRow = (i64, String, i64, i64, i64, i64, i64, i64);
 type FoughtRow = (i64, i64, String, bool, i64, i64, i64);
 
 /// Each half by its own index, newest first.
-pub(in crate::store) const DUELS: &str = "
+const DUELS: &str = "
         SELECT number, arena, name, won, points, mine, at FROM (
             (SELECT number, arena, loser AS other, TRUE AS won, points, winner_rating AS mine, at
                 FROM duels WHERE winner = $1 AND number < $2 ORDER BY number DESC LIMIT $3)

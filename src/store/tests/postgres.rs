@@ -159,7 +159,7 @@ fn a_database_that_cannot_be_used_is_named_with_cause_and_remedy() {
          VALUES(99, 'from tomorrow', TRUE, '', 0)",
     );
     let newer =
-        |error: &ConnectError| matches!(error, ConnectError::Newer { found: 99, known: 1, .. });
+        |error: &ConnectError| matches!(error, ConnectError::Newer { found: 99, known: 2, .. });
     check(&server.own_url(), newer, "update the server");
 
     server.stop();
