@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::gateway::Event;
+use super::keys::Keys;
 use super::registrar::unix_now;
 use super::roll::{Found, Roll};
 use super::world::random;
@@ -15,7 +16,7 @@ use crate::gateway::{Admission, ConnectionId, Identity, Join, Located};
 use crate::model::limits::ADMISSION_REQUESTS_MAX;
 use crate::model::{CharacterId, SessionId};
 use crate::protocol::CloseReason;
-use crate::services::{Claims, Kind, SessionClaims, Tokens};
+use crate::services::{Claims, Kind, SessionClaims};
 
 /// How long a session may be resumed after it was last taken up.
 const SESSION_SECONDS: u64 = 7 * 24 * 3_600;
@@ -57,7 +58,7 @@ impl Admitter {
 /// What the thread looks at.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    pub tokens: Arc<Tokens>,
+    pub tokens: Arc<Keys>,
     pub roll: Roll,
     /// The seed of the world, which decides how a character begins.
     pub world_seed: u64,

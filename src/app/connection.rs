@@ -23,7 +23,7 @@ use super::cluster::{bans, flags};
 use super::dev::{allow_descriptors, share_memory};
 use super::door::{self, QuicDoor};
 use super::gateway::{self, Event, ZoneWay};
-use super::keys;
+use super::keys::Keys;
 use super::process::{Activated, Process};
 use super::roll::Roll;
 use super::settings::{self, Common, DrainFlags, Settings};
@@ -175,7 +175,7 @@ fn start(
     let metrics = process.metrics.clone();
     let bus = Bus::new(nats);
     let world = World::shared(nats, None)?;
-    let tokens = Arc::new(keys::load(&flags.token_keys)?);
+    let tokens = Arc::new(Keys::load(&flags.token_keys)?);
     // 0 is nobody's, and one that was drawn before is as good as never.
     let id = GatewayId(u32::from_le_bytes(random()?).max(1));
     let (events, inbox) = crossbeam_channel::unbounded();

@@ -18,7 +18,7 @@ use super::directory::Directory;
 use super::door;
 use super::gateway::{self, Event, ZoneWay};
 use super::instance::{self, Threads};
-use super::keys;
+use super::keys::Keys;
 use super::loader::{self, Loader};
 use super::outlet::{self, Outlet};
 use super::registrar::{self, Registrar};
@@ -75,7 +75,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let zones = recover(&reader, &world, &directory)?;
     // Only now: a journal that is refused leaves the store as it was, for the version that can.
     let store = Arc::new(Store::open(&folder, disk)?);
-    let tokens = Arc::new(keys::load_or_make(&folder.file(KEY_FILE))?);
+    let tokens = Arc::new(Keys::load_or_make(&folder.file(KEY_FILE))?);
 
     let clock = Arc::new(Clock::new(config.ticks_per_second));
     let (threads, inboxes) = Threads::new(config.simulation_threads);

@@ -18,6 +18,7 @@ pub mod http;
 pub mod instance;
 pub mod keys;
 pub mod loader;
+pub mod lobby;
 pub mod outlet;
 pub mod process;
 pub mod registrar;

@@ -11,7 +11,7 @@ use super::directory::Directory;
 use super::gateway::Event;
 use super::instance::{Message, Threads};
 use super::registrar::Registrar;
-use crate::game::state::{Departure, DepartureKey, STORE};
+use crate::game::state::{Bout, Departure, DepartureKey, STORE};
 use crate::model::limits::GATEWAY_EVENTS_MAX;
 use crate::model::{CharacterId, GatewayId};
 use crate::protocol::bus::Bundle;
@@ -62,6 +62,13 @@ impl Outlet {
         match self {
             Self::Local(local) => local.registrar.depart(departure),
             Self::Post(post) => post.clerk.depart(departure),
+        }
+    }
+
+    pub fn fought(&self, bout: Bout) {
+        match self {
+            Self::Local(local) => local.registrar.fought(bout),
+            Self::Post(post) => post.clerk.fought(bout),
         }
     }
 

@@ -7,27 +7,37 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
 use super::instance::{Message, Threads};
-use crate::game::state::{Departure, DepartureKey, Destination};
+use crate::game::state::{Bout, Departure, DepartureKey, Destination};
+use crate::services::ratings;
 use crate::store::{self, Store, StoreError, Summary};
 use crate::telemetry::Metrics;
 
 /// Wait between two attempts while the store takes nothing.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Sends departures on.
+/// What the store is told of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "they are few and gone at once")]
+pub enum News {
+    Departure(Departure),
+    Bout(Bout),
+}
+
+/// Sends departures on, and the store what it has to know.
 #[derive(Clone, Debug)]
 pub struct Registrar {
-    requests: Sender<Departure>,
+    requests: Sender<News>,
     threads: Threads,
 }
 
 impl Registrar {
     /// The registrar and its thread's end.
     #[must_use]
-    pub fn new(threads: Threads) -> (Self, Receiver<Departure>) {
+    pub fn new(threads: Threads) -> (Self, Receiver<News>) {
         let (requests, inbox) = crossbeam_channel::unbounded();
         (Self { requests, threads }, inbox)
     }
@@ -41,16 +51,21 @@ impl Registrar {
             }
             Destination::Zone { .. } | Destination::Store => {
                 // The registrar ends after the simulation.
-                let _ = self.requests.send(departure);
+                let _ = self.requests.send(News::Departure(departure));
             }
         }
+    }
+
+    /// Takes a bout, any number of times.
+    pub fn fought(&self, bout: Bout) {
+        let _ = self.requests.send(News::Bout(bout));
     }
 }
 
 /// Starts the thread; it ends when the last [`Registrar`] is gone, or at once when `stopping` is
 /// set while the store fails: what it did not do is done after the next start.
 pub fn spawn(
-    inbox: Receiver<Departure>,
+    inbox: Receiver<News>,
     threads: Threads,
     store: Arc<Store>,
     directory: Arc<Directory>,
@@ -58,12 +73,12 @@ pub fn spawn(
     stopping: Arc<AtomicBool>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("registrar".to_owned()).spawn(move || {
-        for departure in &inbox {
+        for news in &inbox {
             let mut failed = false;
-            while let Err(error) = register(&store, &departure) {
+            while let Err(error) = register(&store, &news) {
                 if !std::mem::replace(&mut failed, true) {
                     metrics.errors.with_label_values(&["store"]).inc();
-                    log::error!(character = departure.key.character.0; "{error}; trying again");
+                    log::error!("{}: {error}; trying again", news.key());
                 }
                 if stopping.load(Ordering::Relaxed) {
                     return;
@@ -73,6 +88,7 @@ pub fn spawn(
                 let waited = never.recv_timeout(RETRY_AFTER);
                 debug_assert_eq!(waited, Err(RecvTimeoutError::Timeout));
             }
+            let News::Departure(departure) = news else { continue };
             match departure.to {
                 Destination::Zone { zone, .. } => threads.send(zone, Message::Arrival(departure)),
                 Destination::Store => {
@@ -84,9 +100,28 @@ pub fn spawn(
     })
 }
 
-/// Tells the store of a departure, any number of times.
-pub(super) fn register(store: &Store, departure: &Departure) -> Result<(), StoreError> {
-    let key = key_text(departure.key);
+impl News {
+    /// Names it for ever.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Departure(departure) => key_text(departure.key),
+            Self::Bout(Bout { zone, tick, loser, .. }) => format!("{zone}/{tick}/{loser}/bout"),
+        }
+    }
+}
+
+/// Tells the store something, any number of times.
+pub(super) fn register(store: &Store, news: &News) -> Result<(), StoreError> {
+    let key = news.key();
+    let departure = match news {
+        News::Departure(departure) => departure,
+        News::Bout(bout) => {
+            let Bout { zone: arena, winner, loser, .. } = *bout;
+            let duel = store::Duel { arena, winner, loser, at: unix_now() };
+            return store.record_duel(&key, &duel, ratings::points).map(drop);
+        }
+    };
     let sheet = &departure.sheet;
     if let Some(death) = &departure.death {
         let record = store::Death {
@@ -105,13 +140,13 @@ pub(super) fn register(store: &Store, departure: &Departure) -> Result<(), Store
     let bytes = postcard::to_stdvec(sheet).expect("a sheet is plain data");
     let kept = store::Sheet { version: sheet.version, bytes };
     if departure.to == Destination::Store {
-        store.save_sheet(&key, sheet.character, summary, &kept)?;
+        store.save_sheet(&key, sheet.character, summary, sheet.deepest.into(), &kept)?;
     }
     Ok(())
 }
 
 /// A departure's key as the store knows it.
-pub(super) fn key_text(key: DepartureKey) -> String {
+fn key_text(key: DepartureKey) -> String {
     format!("{}/{}/{}", key.zone, key.tick, key.character)
 }
 

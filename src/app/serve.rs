@@ -14,13 +14,13 @@ use super::config::Config;
 use super::directory::Directory;
 use super::door::QuicDoor;
 use super::http::{self, Asset, Site};
+use super::keys::Keys;
 use super::world::World;
 use crate::disk::DataFolder;
 use crate::game::catalog::content::content_json;
 use crate::net::NetEvent;
 use crate::net::http::{HttpConfig, HttpCounters};
 use crate::net::quic::QuicCounters;
-use crate::services::Tokens;
 use crate::store::Store;
 use crate::telemetry::{Health, Metrics, admin};
 
@@ -62,7 +62,7 @@ pub(super) struct Served<'a> {
     pub(super) folder: &'a DataFolder,
     pub(super) world: &'a World,
     pub(super) store: Arc<Store>,
-    pub(super) tokens: Arc<Tokens>,
+    pub(super) tokens: Arc<Keys>,
     pub(super) directory: Arc<Directory>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,

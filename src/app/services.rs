@@ -1,4 +1,5 @@
-//! `services`: accounts and characters over HTTP, the page, and the store that outlives the zones.
+//! `services`: accounts, characters and the lobby over HTTP, the page, and the store that outlives
+//! the zones.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,14 +14,16 @@ use super::cluster::characters::{Characters, Place, Record};
 use super::cluster::clerk::EVENTS;
 use super::cluster::gateways::Gateways;
 use super::cluster::mail::{self, AccountAnswer, AccountQuestion};
+use super::http;
+use super::keys::Keys;
+use super::lobby::Keeper;
 use super::process::{Activated, Process};
+use super::registrar::{self, News};
 use super::rules::Rules;
 use super::serve::site;
 use super::settings::{self, Common, Settings};
 use super::world::World;
-use super::{http, keys, registrar};
 use crate::disk::{self, DataFolder};
-use crate::game::state::Departure;
 use crate::model::limits::{TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX};
 use crate::model::{AccountId, CharacterId, SessionId};
 use crate::nats::{Bus, Nats, NotTaken, Queue, Subscription};
@@ -88,11 +91,12 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let web_address = web.local_addr()?;
     let nats = Nats::connect(process.runtime.handle(), &flags.common.nats.config("services")?)?;
     let store = Arc::new(open_store(flags, &process)?);
-    let tokens = Arc::new(keys::load_or_make(&flags.token_keys)?);
+    let tokens = Arc::new(Keys::load_or_make(&flags.token_keys)?);
     let world = World::shared(&nats, None)?;
     let bus = Bus::new(&nats);
     let config = http::Config {
         gateways: Some(Arc::new(Gateways::listen(&bus))),
+        lobby: Arc::new(Keeper::shared(&nats)?),
         ticks_per_second: flags.ticks_per_second,
         requests_per_minute: flags.requests_per_minute,
         rules: Rules::follow(&nats)?,
@@ -154,17 +158,17 @@ async fn watch(store: Arc<Store>, health: Arc<Health>) {
 /// Tells the store what instances have kept for it.
 async fn feed(events: Queue, store: Arc<Store>, metrics: Arc<Metrics>) {
     let take = move |payload: Bytes| {
-        let Some(departure) = mail::decode::<Departure>(&payload) else {
+        let Some(news) = mail::decode::<News>(&payload) else {
             metrics.events_refused.inc();
             return Err(NotTaken::Ever("an event for the store is of another version".to_owned()));
         };
-        registrar::register(&store, &departure).map_err(|error| {
+        registrar::register(&store, &news).map_err(|error| {
             metrics.errors.with_label_values(&["store"]).inc();
             if error.is_temporary() {
                 return NotTaken::Yet(error.to_string());
             }
             metrics.events_refused.inc();
-            NotTaken::Ever(format!("event {}: {error}", registrar::key_text(departure.key)))
+            NotTaken::Ever(format!("event {}: {error}", news.key()))
         })
     };
     events.follow(take).await;

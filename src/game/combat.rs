@@ -6,7 +6,7 @@ use super::catalog::{Effect, Flash, Gas, Kind, Note};
 use super::item::Item;
 use super::items;
 use super::rng::Rng;
-use super::state::{Audience, Cause, Mode, Subject, ZoneKind, ZoneState};
+use super::state::{Audience, Cause, Event, Happening, Mode, Subject, ZoneKind, ZoneState};
 use super::turn::{Turn, purpose};
 use crate::model::limits::NO_ACTOR;
 
@@ -349,10 +349,22 @@ impl Turn<'_> {
         }
         if self.state.kind == ZoneKind::Arena && matches!(source, Subject::Actor { kind: 0, .. }) {
             self.note(Audience::All, Note::ArenaWins, source, who, None, 0);
+            self.fell(slot, source);
         }
         self.burst(Flash::Death, cell, 1);
         self.reward(slot, source, cell, 20);
         self.bury(slot, how);
+    }
+
+    /// One player has felled another in an arena.
+    fn fell(&mut self, slot: u16, source: Subject) {
+        let Subject::Actor { slot: by, .. } = source else { return };
+        // Whoever fell in the same moment has won nothing.
+        let both = self.state.player_of(by).zip(self.state.player_of(slot));
+        if let Some((winner, loser)) = both.filter(|(winner, loser)| winner != loser) {
+            let what = Happening::Felled { winner, loser };
+            self.events.push(Event { audience: Audience::All, what });
+        }
     }
 
     fn monster_dies(&mut self, slot: u16, source: Subject, cause: Cause) {

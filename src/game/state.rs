@@ -328,6 +328,15 @@ pub struct Departure {
     pub death: Option<Death>,
 }
 
+/// One has felled another in an arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bout {
+    pub zone: ZoneId,
+    pub tick: Tick,
+    pub winner: CharacterId,
+    pub loser: CharacterId,
+}
+
 /// How a character's run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Death {
@@ -414,8 +423,30 @@ pub struct Event {
 /// What happened. Codes and looks are rows of the catalog's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
-    Note { code: u8, who: Subject, other: Subject, item: Option<Item>, number: i32 },
-    Bolt { look: u8, from: u32, to: u32 },
-    Burst { look: u8, at: u32, radius: u8 },
-    Chat { from: String, text: String },
+    Note {
+        code: u8,
+        who: Subject,
+        other: Subject,
+        item: Option<Item>,
+        number: i32,
+    },
+    Bolt {
+        look: u8,
+        from: u32,
+        to: u32,
+    },
+    Burst {
+        look: u8,
+        at: u32,
+        radius: u8,
+    },
+    Chat {
+        from: String,
+        text: String,
+    },
+    /// One has felled another in an arena; for the store.
+    Felled {
+        winner: CharacterId,
+        loser: CharacterId,
+    },
 }

@@ -15,6 +15,8 @@ pub enum TokenError {
     Malformed,
     #[error("the token is not from this server")]
     Forged,
+    #[error("the token is not from this server, or too old")]
+    UnknownKey,
     #[error("the token has expired")]
     Expired,
     #[error("the token is for something else")]
@@ -166,7 +168,7 @@ impl Tokens {
         if header.alg != "EdDSA" {
             return Err(TokenError::Forged);
         }
-        let key = self.verifying.get(&header.kid).ok_or(TokenError::Forged)?;
+        let key = self.verifying.get(&header.kid).ok_or(TokenError::UnknownKey)?;
         let signature = BASE64.decode(signature).map_err(|_| TokenError::Malformed)?;
         let signature = Signature::from_slice(&signature).map_err(|_| TokenError::Malformed)?;
         key.verify_strict(signed.as_bytes(), &signature).map_err(|_| TokenError::Forged)?;
@@ -271,10 +273,10 @@ mod tests {
     fn keys_rotate() {
         let (old, new) = (Tokens::new(&[1; 32]), Tokens::new(&[2; 32]));
         let token = old.issue(&access(7));
-        assert_eq!(new.verify(NOW, &token), Err(TokenError::Forged));
+        assert_eq!(new.verify(NOW, &token), Err(TokenError::UnknownKey));
         let both = new.with_older(&[1; 32]);
         assert!(both.verify(NOW, &token).is_ok());
-        assert_eq!(old.verify(NOW, &both.issue(&access(7))), Err(TokenError::Forged));
+        assert_eq!(old.verify(NOW, &both.issue(&access(7))), Err(TokenError::UnknownKey));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! never looks into a sheet.
 
 mod postgres;
+mod results;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub use postgres::{ConnectError, PostgresStore};
+pub use results::{Board, Duel, Fought, RATING_FIRST, Ranked};
 pub use sqlite::{Config, STORE_FILE, SqliteStore};
 
 use crate::disk::{DataFolder, OpenError};
@@ -253,18 +255,20 @@ impl Store {
         }
     }
 
-    /// Keeps a character as it left a zone. `key` names the event; told again it changes nothing,
-    /// nor does a sheet that is older than the one kept.
+    /// Keeps a character as it left a zone; `deepest` is the deepest floor that it has seen. `key`
+    /// names the event; told again it changes nothing, nor does a sheet that is older than the one
+    /// kept.
     pub fn save_sheet(
         &self,
         key: &str,
         character: CharacterId,
         summary: Summary,
+        deepest: u32,
         sheet: &Sheet,
     ) -> Result<Applied, StoreError> {
         match self {
-            Self::Sqlite(store) => store.save_sheet(key, character, summary, sheet),
-            Self::Postgres(store) => store.save_sheet(key, character, summary, sheet),
+            Self::Sqlite(store) => store.save_sheet(key, character, summary, deepest, sheet),
+            Self::Postgres(store) => store.save_sheet(key, character, summary, deepest, sheet),
         }
     }
 

@@ -104,6 +104,9 @@ metrics! {
     takeovers: IntCounter = "game_server_takeovers_total", "Zones that were taken over because their owner was silent.";
 
     request_duration: HistogramVec["route", "status"] of LONG = "game_server_request_duration_seconds", "One HTTP request.";
+    matchmaking_queue: IntGaugeVec["mode"] = "game_server_matchmaking_queue", "Tickets that wait for others.";
+    cache_hits: IntCounterVec["cache"] = "game_server_cache_hits_total", "Answers that were at hand.";
+    cache_misses: IntCounterVec["cache"] = "game_server_cache_misses_total", "Answers that had to be made.";
     errors: IntCounterVec["room"] = "game_server_errors_total", "Errors of the server itself.";
     drains_refused: IntCounter = "game_server_drains_refused_total", "Requests to drain without the right token.";
     memory_usage: IntGauge = "game_server_memory_usage_bytes", "Memory of this process that is resident.";

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use crate::game::items::Looks;
 use crate::game::state::{
-    Arrive, Departure, DepartureKey, Destination, Event, Happening, Input, STORE, Sheet, Subject,
-    ZoneState,
+    Arrive, Bout, Departure, DepartureKey, Destination, Event, Happening, Input, STORE, Sheet,
+    Subject, ZoneState,
 };
 use crate::model::limits::HASH_INTERVAL_TICKS;
 use crate::model::{CharacterId, GatewayId, Tick, ZoneId};
@@ -48,6 +48,8 @@ pub enum Output {
         key: DepartureKey,
         character: CharacterId,
     },
+    /// For the store. After a crash it may be told again.
+    Fought(Bout),
 }
 
 /// What waits for a tick to be durable.
@@ -306,6 +308,7 @@ impl Zone {
         outputs.extend(departed.cloned().map(Output::Depart));
         let arrived = self.arriving.drain(..);
         outputs.extend(arrived.map(|key| Output::Confirm { key, character: key.character }));
+        outputs.extend(bouts(&self.state, &self.step.events).map(Output::Fought));
         outputs.extend(self.bundles());
         self.held.push_back(Held { tick, outputs });
     }
@@ -381,6 +384,11 @@ impl Zone {
         }
     }
 
+    /// Bouts of ticks that are durable and that nobody may have been told of.
+    pub fn tell_again(&mut self, bouts: Vec<Bout>) {
+        self.outputs.extend(bouts.into_iter().map(Output::Fought));
+    }
+
     /// Ticks done whose entries are not durable yet.
     #[must_use]
     pub fn ticks_in_flight(&self) -> usize {
@@ -391,4 +399,16 @@ impl Zone {
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
+}
+
+/// The bouts among the events of the tick that led to a state.
+fn bouts(state: &ZoneState, events: &[Event]) -> impl Iterator<Item = Bout> {
+    let (zone, tick) = (state.zone, state.tick);
+    events.iter().filter_map(move |event| match event.what {
+        Happening::Felled { winner, loser } => Some(Bout { zone, tick, winner, loser }),
+        Happening::Note { .. }
+        | Happening::Bolt { .. }
+        | Happening::Burst { .. }
+        | Happening::Chat { .. } => None,
+    })
 }

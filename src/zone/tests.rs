@@ -1,6 +1,8 @@
 use super::*;
 use crate::game::generate::{ZoneSpec, generate};
 use crate::game::player::new_sheet;
+use crate::game::turn::Turn;
+use crate::model::limits::NO_ACTOR;
 use crate::model::{Command, Direction, SessionId};
 use crate::protocol::frame::FrameReader;
 use crate::protocol::message::TAG_FRAME;
@@ -14,9 +16,13 @@ fn zone(number: u32) -> Zone {
 }
 
 fn attach(zone: &mut Zone, attach: u64, with_sheet: bool) {
-    let sheet = postcard::to_stdvec(&new_sheet(HERO, "Ada", 11)).unwrap();
+    attach_as(zone, HERO, attach, with_sheet);
+}
+
+fn attach_as(zone: &mut Zone, character: CharacterId, attach: u64, with_sheet: bool) {
+    let sheet = postcard::to_stdvec(&new_sheet(character, "Ada", 11)).unwrap();
     let message = ToZone::Attach {
-        character: HERO,
+        character,
         session: SessionId(1),
         attach,
         ordered: true,
@@ -52,7 +58,7 @@ fn tick(zone: &mut Zone) -> Vec<Output> {
 fn items(outputs: &[Output]) -> Vec<FromZone> {
     let bundle = |output: &Output| match output {
         Output::Bundle { bundle, .. } => bundle.items.clone(),
-        Output::Depart(_) | Output::Confirm { .. } => Vec::new(),
+        Output::Depart(_) | Output::Confirm { .. } | Output::Fought(_) => Vec::new(),
     };
     outputs.iter().flat_map(bundle).collect()
 }
@@ -187,10 +193,10 @@ fn descend(zone: &mut Zone) -> Departure {
     let slot = usize::from(zone.state.players[&HERO].slot);
     let stairs = zone.state.down.index(64);
     let cell = zone.state.actors[slot].cell as usize;
-    if zone.state.derived.occupant[stairs] != crate::model::limits::NO_ACTOR {
+    if zone.state.derived.occupant[stairs] != NO_ACTOR {
         panic!("somebody stands on the stairs");
     }
-    zone.state.derived.occupant[cell] = crate::model::limits::NO_ACTOR;
+    zone.state.derived.occupant[cell] = NO_ACTOR;
     zone.state.derived.occupant[stairs] = u16::try_from(slot).unwrap();
     zone.state.actors[slot].cell = u32::try_from(stairs).unwrap();
     zone.scratch.forget();
@@ -290,6 +296,51 @@ fn a_snapshot_goes_on_like_the_original() {
     }
     assert!(Replayer::from_snapshot(ZoneId(3), tick_now, sim::VERSION, &bytes[..99]).is_err());
     assert!(Replayer::from_snapshot(ZoneId(3), tick_now, 99, &bytes).is_err());
+}
+
+#[test]
+fn a_bout_is_told_when_it_is_durable_and_again_after_a_crash() {
+    let foe = CharacterId(8);
+    let mut zone = Zone::new(generate(&ZoneSpec::arena(ZoneId(1_001), 11)), "arena");
+    attach(&mut zone, 1, true);
+    attach_as(&mut zone, foe, 1, true);
+    tick(&mut zone);
+    // Side by side, and one of them hardly stands.
+    let state = &mut zone.state;
+    let slots = [HERO, foe].map(|character| state.players[&character].slot);
+    let from = state.actor(slots[0]).cell;
+    let to = state.free_cell_near(from, 1).unwrap();
+    Turn { state, events: &mut Vec::new() }.relocate(slots[1], to);
+    state.actor_mut(slots[1]).hp = 1;
+    let towards = |d: &Direction| state.neighbour(from, *d) == Some(to);
+    let direction = Direction::ALL.into_iter().find(towards).unwrap();
+    let mut replayer = Replayer::new(zone.state.clone());
+
+    let mut told = Vec::new();
+    for n in 0..100 {
+        commands(&mut zone, 1, n + 1, &[Command::Move(direction)]);
+        let entry = zone.begin_tick();
+        zone.finish_tick();
+        replayer.apply(&entry).unwrap();
+        let bouts = |out: Vec<Output>| -> Vec<Bout> {
+            let bout = |output| if let Output::Fought(bout) = output { Some(bout) } else { None };
+            out.into_iter().filter_map(bout).collect()
+        };
+        assert_eq!(bouts(outputs(&mut zone)), []);
+        zone.handle_durable(entry.tick);
+        told.extend(bouts(outputs(&mut zone)));
+        if zone.state.players[&foe].slot == NO_ACTOR {
+            let expected = Bout { zone: zone.id(), tick: entry.tick, winner: HERO, loser: foe };
+            assert_eq!(told, [expected]);
+            break;
+        }
+    }
+    assert_eq!(told.len(), 1);
+    assert_eq!(replayer.take_bouts(), told);
+    assert_eq!(replayer.take_bouts(), []);
+    let mut restarted = Zone::new(replayer.into_state(), "arena");
+    restarted.tell_again(told.clone());
+    assert!(matches!(outputs(&mut restarted)[..], [Output::Fought(bout)] if bout == told[0]));
 }
 
 #[test]

@@ -244,13 +244,14 @@ impl Teller<'_> {
                 Audience::All => true,
             };
             if reached {
-                listen(self.event(player, event));
+                self.event(player, event).into_iter().for_each(&mut listen);
             }
         }
     }
 
-    fn event(&mut self, player: &Player, event: &state::Event) -> Event {
-        match &event.what {
+    /// What a player is told of an event, if anything.
+    fn event(&mut self, player: &Player, event: &state::Event) -> Option<Event> {
+        Some(match &event.what {
             Happening::Note { code, who, other, item, number } => Event::Note {
                 code: *code,
                 who: match (event.audience, who) {
@@ -275,7 +276,8 @@ impl Teller<'_> {
             Happening::Chat { from, text } => {
                 Event::Chat { from: from.clone(), text: text.clone() }
             }
-        }
+            Happening::Felled { .. } => return None,
+        })
     }
 
     fn who(&mut self, player: &Player, subject: Subject) -> Who {

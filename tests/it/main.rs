@@ -3,15 +3,19 @@
 #![allow(clippy::print_stderr, reason = "a failed test shows what the server logged")]
 
 mod admin;
+mod api;
 mod bad_input;
 mod cluster;
 mod corpus;
 mod drain;
+mod keys;
 mod kill;
+mod lobby;
 mod observability;
 mod page;
 mod players;
 mod postgres;
+mod results;
 mod rig;
 mod rules;
 mod service;

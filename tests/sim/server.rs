@@ -160,6 +160,7 @@ impl Server {
             match output {
                 zone::Output::Bundle { bundle, .. } => self.gateway.handle_bundle(now, bundle),
                 zone::Output::Depart(departure) => self.moving.push(departure),
+                zone::Output::Fought(_) => {}
                 zone::Output::Confirm { key, .. } => {
                     if let Some(from) = self.zones.get_mut(&key.zone) {
                         from.handle_confirmed(key);

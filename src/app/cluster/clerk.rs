@@ -1,7 +1,7 @@
 //! The clerk's thread: takes characters that leave a zone to where they go, and notes where they
 //! are. What fails is done again: a zone says every second what nobody has confirmed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::characters::{Characters, Place};
 use super::mail::{self, ToZoneMail};
 use super::zones::Wanted;
-use crate::app::registrar::key_text;
-use crate::game::state::{Departure, Destination};
+use crate::app::registrar::News;
+use crate::game::state::{Bout, Departure, Destination};
 use crate::model::{CharacterId, ZoneId};
-use crate::nats::{Bus, Queue};
+use crate::nats::{Bus, Queue, QueueError};
 
 /// The queue of what instances keep for the store.
 pub const EVENTS: &str = "events";
@@ -24,6 +24,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[expect(clippy::large_enum_variant, reason = "departures are few and gone at once")]
 enum Request {
     Depart(Departure),
+    Fought(Bout),
     /// A character is in a zone, with a sheet of this version.
     Placed {
         character: CharacterId,
@@ -45,6 +46,11 @@ impl Clerk {
         let _ = self.requests.send(Request::Depart(departure));
     }
 
+    /// Takes a bout, any number of times.
+    pub fn fought(&self, bout: Bout) {
+        let _ = self.requests.send(Request::Fought(bout));
+    }
+
     /// A character is in a zone for good.
     pub fn placed(&self, character: CharacterId, version: u64, zone: ZoneId) {
         let _ = self.requests.send(Request::Placed { character, version, zone });
@@ -64,7 +70,7 @@ pub struct Parts {
 /// Starts the thread; it ends when the last [`Clerk`] is gone.
 pub fn spawn(parts: Parts) -> std::io::Result<(Clerk, JoinHandle<()>)> {
     let (requests, inbox) = crossbeam_channel::unbounded();
-    let thread = Thread { inbox, placing: BTreeMap::new(), parts };
+    let thread = Thread { inbox, placing: BTreeMap::new(), bouts: VecDeque::new(), parts };
     let handle = std::thread::Builder::new().name("clerk".to_owned());
     Ok((Clerk { requests }, handle.spawn(move || thread.run())?))
 }
@@ -73,6 +79,8 @@ struct Thread {
     inbox: Receiver<Request>,
     /// Where characters are that the table does not know yet.
     placing: BTreeMap<CharacterId, (u64, ZoneId)>,
+    /// Those that are not kept for the store yet, oldest first.
+    bouts: VecDeque<Bout>,
     parts: Parts,
 }
 
@@ -81,11 +89,16 @@ impl Thread {
         loop {
             match self.inbox.recv_timeout(RETRY_AFTER) {
                 Ok(Request::Depart(departure)) => self.depart(&departure),
+                Ok(Request::Fought(bout)) => {
+                    self.bouts.push_back(bout);
+                    self.keep_bouts();
+                }
                 Ok(Request::Placed { character, version, zone }) => {
                     self.placing.insert(character, (version, zone));
                     self.place(character);
                 }
                 Err(RecvTimeoutError::Timeout) => {
+                    self.keep_bouts();
                     let waiting: Vec<_> = self.placing.keys().copied().collect();
                     waiting.into_iter().all(|character| self.place(character));
                 }
@@ -103,6 +116,19 @@ impl Thread {
             Err(error) => log::warn!(character = character.0; "{error}; trying again"),
         }
         noted.is_ok()
+    }
+
+    fn keep_bouts(&mut self) {
+        while let Some(&bout) = self.bouts.front() {
+            if let Err(error) = self.keep(&News::Bout(bout)) {
+                return log::warn!(zone = bout.zone.0; "{error}; trying again");
+            }
+            self.bouts.pop_front();
+        }
+    }
+
+    fn keep(&self, news: &News) -> Result<(), QueueError> {
+        self.parts.events.keep(&news.key(), mail::encode(news))
     }
 
     fn depart(&self, departure: &Departure) {
@@ -124,8 +150,7 @@ impl Thread {
     fn tell_store(&self, departure: &Departure) -> anyhow::Result<()> {
         let is_rest = departure.to == Destination::Store;
         if departure.death.is_some() || is_rest {
-            let key = key_text(departure.key);
-            self.parts.events.keep(&key, mail::encode(departure))?;
+            self.keep(&News::Departure(departure.clone()))?;
         }
         if is_rest {
             let sheet = &departure.sheet;

@@ -10,8 +10,8 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{self, Body, Problem};
+use super::{App, blocking};
 use crate::model::AccountId;
 use crate::services::accounts::{self as rules, GUEST_PREFIX};
 use crate::services::{Claims, Kind};
@@ -140,7 +140,7 @@ pub(super) async fn hall_of_fame(State(app): State<Arc<App>>) -> Result<Response
 }
 
 /// The account whose token a request carries.
-pub(super) struct Caller(AccountId);
+pub(super) struct Caller(pub(super) AccountId);
 
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
@@ -206,16 +206,6 @@ fn show(character: &Character) -> Value {
         "level": character.summary.level, "depth": character.summary.depth,
         "gold": character.summary.gold,
     })
-}
-
-/// Runs a call to the store where waiting is allowed.
-async fn blocking<T: Send + 'static>(
-    app: &Arc<App>,
-    call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, Problem> {
-    let store = app.store.clone();
-    let done = tokio::task::spawn_blocking(move || call(&store)).await;
-    Ok(done.map_err(|_| Problem::Internal)??)
 }
 
 /// Runs password work where waiting is allowed, a few at a time.

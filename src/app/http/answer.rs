@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -13,6 +15,7 @@ use serde_json::json;
 use super::BODY_BYTES_MAX;
 use crate::services::TokenError;
 use crate::services::accounts::{NameError, PasswordError};
+use crate::services::lobby::LobbyError;
 use crate::store::StoreError;
 
 /// What a request asked and did not get: one sentence for people, one code for programs.
@@ -20,6 +23,8 @@ use crate::store::StoreError;
 pub(super) enum Problem {
     #[error("the body is not the JSON that belongs here: {0}")]
     Malformed(String),
+    #[error("what is asked for does not belong here: {0}")]
+    Query(String),
     #[error("the body is longer than {BODY_BYTES_MAX} bytes")]
     TooLarge,
     #[error("send the body as application/json")]
@@ -36,6 +41,14 @@ pub(super) enum Problem {
     Token(#[from] TokenError),
     #[error("{0}")]
     Store(#[from] StoreError),
+    #[error("{0}")]
+    Lobby(String),
+    #[error("{0}")]
+    Refused(#[from] LobbyError),
+    #[error("the account has no such character")]
+    NoSuchCharacter,
+    #[error("name the wish: Idempotency-Key, 1 to 64 plain characters")]
+    NoIdempotencyKey,
     #[error("there is nothing here")]
     NotFound,
     #[error("this is not done here with that method")]
@@ -46,7 +59,7 @@ pub(super) enum Problem {
     Banned { reason: String, wait: Duration },
     #[error("no new accounts are made at this moment; try again later")]
     Closed,
-    #[error("too many log in at this moment; try again")]
+    #[error("too many ask for this at the moment; try again")]
     Busy,
     #[error("the server met a problem of its own; try again")]
     Internal,
@@ -56,6 +69,7 @@ impl Problem {
     fn parts(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::Query(_) => (StatusCode::BAD_REQUEST, "bad_query"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
             Self::Name(_) => (StatusCode::BAD_REQUEST, "bad_name"),
@@ -75,6 +89,16 @@ impl Problem {
                 | StoreError::Failed { .. }
                 | StoreError::Unavailable { .. },
             ) => (StatusCode::SERVICE_UNAVAILABLE, "store_failing"),
+            Self::Lobby(_) => (StatusCode::SERVICE_UNAVAILABLE, "lobby_failing"),
+            Self::Refused(LobbyError::NoParty) => (StatusCode::NOT_FOUND, "no_party"),
+            Self::Refused(LobbyError::NoTicket) => (StatusCode::NOT_FOUND, "no_ticket"),
+            Self::Refused(LobbyError::PartyFull) => (StatusCode::CONFLICT, "party_full"),
+            Self::Refused(LobbyError::InParty) => (StatusCode::CONFLICT, "in_party"),
+            Self::Refused(LobbyError::HasTicket) => (StatusCode::CONFLICT, "has_ticket"),
+            Self::Refused(LobbyError::WrongSize) => (StatusCode::CONFLICT, "wrong_size"),
+            Self::Refused(LobbyError::Full) => (StatusCode::SERVICE_UNAVAILABLE, "lobby_full"),
+            Self::NoSuchCharacter => (StatusCode::NOT_FOUND, "no_character"),
+            Self::NoIdempotencyKey => (StatusCode::BAD_REQUEST, "no_idempotency_key"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
@@ -102,7 +126,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code) = self.parts();
-        let sentence = if status.is_server_error() && !matches!(self, Self::Busy) {
+        let sentence = if status.is_server_error() && !matches!(self, Self::Busy | Self::Refused(_))
+        {
             log::error!("{self}");
             // Paths and causes are for the operator.
             Self::Internal.to_string()
@@ -125,10 +150,7 @@ impl IntoResponse for Problem {
 /// An answer of JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
-        Ok(bytes) => {
-            let kind = HeaderValue::from_static("application/json");
-            (status, [(header::CONTENT_TYPE, kind)], bytes).into_response()
-        }
+        Ok(written) => bytes(status, written.into()),
         Err(error) => {
             log::error!("an answer cannot be encoded: {error}");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -136,7 +158,25 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
-/// A body of JSON, of bounded length.
+/// An answer that is JSON already.
+pub(super) fn bytes(status: StatusCode, bytes: Bytes) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, kind)], bytes).into_response()
+}
+
+/// What comes behind the question mark.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let asked = Query::try_from_uri(&parts.uri).map(|Query(asked)| Self(asked));
+        std::future::ready(asked.map_err(|error| Problem::Query(error.body_text()))).await
+    }
+}
+
+/// A body of JSON, an object of bounded length.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -150,6 +190,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         }
         let bytes =
             to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|_| Problem::TooLarge)?;
+        // The fields of a structure are taken from an array as well.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::Malformed("an object belongs here, not an array".to_owned()));
+        }
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| Problem::Malformed(error.to_string()))

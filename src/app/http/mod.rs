@@ -1,4 +1,5 @@
-//! The HTTP routes of the public port, 8080, except `/ws`: accounts, characters, the page.
+//! The HTTP routes of the public port, 8080, except `/ws`: accounts, characters, results, the
+//! lobby, the page.
 //!
 //! [`router`] is given everything it serves: the store, the tokens, the page's files. Errors are
 //! JSON of one sentence and a code. Requests to `/api` are limited for each client address; no
@@ -6,7 +7,11 @@
 
 mod accounts;
 mod answer;
+mod cache;
 mod limit;
+mod lobby;
+mod results;
+mod routes;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -17,23 +22,25 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::app::cluster::gateways::Gateways;
 use crate::app::cluster::mail::Alive;
+use crate::app::keys::Keys;
+use crate::app::lobby::Keeper;
 use crate::app::rules::Rules;
 use crate::model::AccountId;
-use crate::services::Tokens;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use answer::Problem;
+use cache::Cache;
 use limit::Limiter;
+use routes::Labels;
 pub use site::{Asset, Site};
 
 /// Bytes of a request's body.
@@ -42,6 +49,8 @@ const BODY_BYTES_MAX: usize = 16 * 1_024;
 const HASHES_AT_A_TIME: usize = 2;
 /// Requests that may wait for that or be at it; those beyond are sent away.
 const HASHES_WAITING_MAX: usize = 32;
+/// Requests that may change the lobby or wait for that; those beyond are sent away.
+const LOBBY_WAITING_MAX: usize = 32;
 
 /// The SHA-256 of certificates in base64; they change while the server runs.
 pub type Hashes = Arc<RwLock<Vec<String>>>;
@@ -56,6 +65,8 @@ pub struct Config {
     pub certificate_hashes: Hashes,
     /// Which gateways there are, where they are processes of their own.
     pub gateways: Option<Arc<Gateways>>,
+    /// Where parties and tickets are kept.
+    pub lobby: Arc<Keeper>,
     pub ticks_per_second: u32,
     /// Seconds for which a token of access is good.
     pub token_lifetime_s: u64,
@@ -75,6 +86,7 @@ impl Default for Config {
             quic_port: 7778,
             certificate_hashes: Hashes::default(),
             gateways: None,
+            lobby: Arc::default(),
             ticks_per_second: crate::model::limits::TICKS_PER_SECOND_DEFAULT,
             token_lifetime_s: 30 * 24 * 3_600,
             requests_per_minute: 120,
@@ -87,12 +99,15 @@ impl Default for Config {
 pub(crate) struct App {
     config: Config,
     store: Arc<Store>,
-    tokens: Arc<Tokens>,
+    tokens: Arc<Keys>,
     metrics: Arc<Metrics>,
     limiter: Limiter,
     hashing: Arc<Semaphore>,
     seats: Arc<Semaphore>,
     site: Site,
+    labels: Labels,
+    cache: Cache,
+    lobby_seats: Arc<Semaphore>,
 }
 
 /// The routes. Connections must carry [`ConnectInfo<SocketAddr>`]; without it, all clients share
@@ -100,22 +115,34 @@ pub(crate) struct App {
 pub fn router(
     config: Config,
     store: Arc<Store>,
-    tokens: Arc<Tokens>,
+    tokens: Arc<Keys>,
     metrics: Arc<Metrics>,
     site: Site,
 ) -> Router {
     let limiter = Limiter::new(config.requests_per_minute, Instant::now());
     let hashing = Arc::new(Semaphore::new(HASHES_AT_A_TIME));
     let seats = Arc::new(Semaphore::new(HASHES_WAITING_MAX));
-    let app = Arc::new(App { config, store, tokens, metrics, limiter, hashing, seats, site });
-    Router::new()
-        .route("/api/info", get(info))
-        .route("/api/guest", post(accounts::guest))
-        .route("/api/register", post(accounts::register))
-        .route("/api/login", post(accounts::login))
-        .route("/api/refresh", post(accounts::refresh))
-        .route("/api/characters", get(accounts::characters).post(accounts::create_character))
-        .route("/api/hall-of-fame", get(accounts::hall_of_fame))
+    let routes = routes::routes();
+    let labels = Labels::of(&routes);
+    let cache = Cache::new(metrics.clone());
+    let lobby_seats = Arc::new(Semaphore::new(LOBBY_WAITING_MAX));
+    let app = App {
+        config,
+        store,
+        tokens,
+        metrics,
+        limiter,
+        hashing,
+        seats,
+        site,
+        labels,
+        cache,
+        lobby_seats,
+    };
+    let app = Arc::new(app);
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.answer))
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .fallback(site::serve)
         .layer(middleware::from_fn_with_state(app.clone(), guard))
@@ -163,6 +190,16 @@ impl App {
     }
 }
 
+/// Runs a call to the store where waiting is allowed.
+async fn blocking<T: Send + 'static>(
+    app: &Arc<App>,
+    call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Problem> {
+    let store = app.store.clone();
+    let done = tokio::task::spawn_blocking(move || call(&store)).await;
+    Ok(done.map_err(|_| Problem::Internal)??)
+}
+
 async fn info(State(app): State<Arc<App>>) -> Response {
     let config = &app.config;
     let hashes = config.certificate_hashes.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -198,7 +235,9 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let begun = Instant::now();
     let path = request.uri().path();
     let is_api = path.starts_with("/api/") || path == "/api";
-    let route = route_label(&app.site, request.method(), path);
+    let matched = request.extensions().get::<MatchedPath>();
+    let label = matched.and_then(|it| app.labels.find(request.method(), it.as_str()));
+    let route = label.unwrap_or(if app.site.has(path) { "asset" } else { "other" });
     let policy = content_policy(&app.config, request.headers().get(header::HOST));
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let client = app.client(peer, request.headers());
@@ -245,23 +284,6 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let seconds = begun.elapsed().as_secs_f64();
     app.metrics.request_duration.with_label_values(&labels).observe(seconds);
     response
-}
-
-/// The `route` label of a request: a closed set, whatever clients ask for.
-fn route_label(site: &Site, method: &Method, path: &str) -> &'static str {
-    match (path, method) {
-        ("/api/info", _) => "info",
-        ("/api/guest", _) => "guest",
-        ("/api/register", _) => "register",
-        ("/api/login", _) => "login",
-        ("/api/refresh", _) => "refresh",
-        ("/api/characters", &Method::POST) => "create_character",
-        ("/api/characters", _) => "characters",
-        ("/api/hall-of-fame", _) => "hall_of_fame",
-        ("/content.json", _) => "content",
-        _ if site.has(path) => "asset",
-        _ => "other",
-    }
 }
 
 /// What the page may load: its own files, and connections to this server alone. `'self'` covers

@@ -8,8 +8,12 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
-use super::App;
 use super::answer::Problem;
+use super::{App, routes};
+
+/// The names of the page's files do not change with what is in them: browsers keep a file, and ask
+/// each time whether it is still the same.
+const ASK: &str = "no-cache";
 
 /// A file of the page; `path` begins with a slash.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub struct Site {
 #[derive(Clone, Debug)]
 struct File {
     content_type: &'static str,
+    /// How long a client may keep it without asking.
+    keep: &'static str,
     bytes: Bytes,
     tag: String,
 }
@@ -37,12 +43,14 @@ impl Site {
     #[must_use]
     pub fn new(content_json: Bytes, assets: impl IntoIterator<Item = Asset>) -> Self {
         let mut site = Self::default();
-        site.add("/content.json", "application/json", content_json);
+        site.add("/content.json", "application/json", ASK, content_json);
+        let document = Bytes::from_static(routes::DOCUMENT.as_bytes());
+        site.add("/api/openapi.json", "application/json", "public, max-age=300", document);
         for Asset { path, content_type, bytes } in assets {
             if path == "/index.html" {
-                site.add("/", content_type, bytes.clone());
+                site.add("/", content_type, ASK, bytes.clone());
             }
-            site.add(path, content_type, bytes);
+            site.add(path, content_type, ASK, bytes);
         }
         site
     }
@@ -51,9 +59,9 @@ impl Site {
         self.files.contains_key(path)
     }
 
-    fn add(&mut self, path: &str, content_type: &'static str, bytes: Bytes) {
+    fn add(&mut self, path: &str, content_type: &'static str, keep: &'static str, bytes: Bytes) {
         let tag = format!("\"{:x}-{:016x}\"", bytes.len(), fingerprint(&bytes));
-        self.files.insert(path.into(), File { content_type, bytes, tag });
+        self.files.insert(path.into(), File { content_type, keep, bytes, tag });
     }
 }
 
@@ -75,11 +83,9 @@ fn answer(site: &Site, method: &Method, path: &str, headers: &HeaderMap) -> Resp
     let asked = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
     let mut tags = asked.flat_map(|line| line.split(',')).map(str::trim);
     let is_known = tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == file.tag);
-    // The names of the files do not change with what is in them: browsers keep a file, and ask
-    // each time whether it is still the same.
     let common = [
         (header::ETAG, HeaderValue::try_from(&file.tag)),
-        (header::CACHE_CONTROL, Ok(HeaderValue::from_static("no-cache"))),
+        (header::CACHE_CONTROL, Ok(HeaderValue::from_static(file.keep))),
         (header::CONTENT_TYPE, Ok(HeaderValue::from_static(file.content_type))),
     ];
     let mut response = if is_known {

@@ -7,14 +7,17 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::app::cluster::flags::Flags;
+use crate::disk;
+use crate::disk::scratch::Scratch;
 use crate::model::CharacterId;
-use crate::services::{Claims, Kind};
-use crate::store::{Death, PostgresStore, Summary};
+use crate::services::{Claims, Kind, Tokens};
+use crate::store::{Death, Duel, PostgresStore, Summary};
 
 struct Server {
     router: Router,
     store: Arc<Store>,
     metrics: Arc<Metrics>,
+    _scratch: Scratch,
 }
 
 struct Got {
@@ -52,9 +55,13 @@ fn server_of(config: Config, store: Store) -> Server {
         bytes: Bytes::from_static(b"<!doctype html>"),
     };
     let site = Site::new(Bytes::from_static(b"{\"terrain\":[]}"), [page]);
-    let tokens = Arc::new(Tokens::new(&[9; 32]));
+    let scratch = Scratch::new("http");
+    let keys = scratch.0.join("keys");
+    std::fs::create_dir_all(&scratch.0).unwrap();
+    disk::write_secret(&keys, Tokens::key_line(&[9; 32]).as_bytes()).unwrap();
+    let tokens = Arc::new(Keys::load(&keys).unwrap());
     let router = router(config, store.clone(), tokens, metrics.clone(), site);
-    Server { router, store, metrics }
+    Server { router, store, metrics, _scratch: scratch }
 }
 
 impl Server {
@@ -195,6 +202,8 @@ async fn problems_have_a_sentence_and_a_code() {
     post("/api/login", json!({ "name": "Ada" })).await.expect_problem(400, "malformed");
     post("/api/login", json!({ "name": 7, "password": [] })).await.expect_problem(400, "malformed");
     post("/api/guest", json!({ "admin": true })).await.expect_problem(400, "malformed");
+    post("/api/guest", json!([])).await.expect_problem(400, "malformed");
+    post("/api/login", json!(["Ada", "correct horse"])).await.expect_problem(400, "malformed");
     post("/api/characters", json!({ "name": "Hero" })).await.expect_problem(401, "no_token");
     post("/api/nothing", json!({})).await.expect_problem(404, "not_found");
     server.get("/api/login").await.expect_problem(405, "method_not_allowed");
@@ -363,4 +372,61 @@ async fn a_flood_of_logins_is_sent_away_and_not_kept_waiting() {
     }
     assert!(wrong >= HASHES_WAITING_MAX, "{wrong} were answered");
     assert_eq!(busy + wrong, HASHES_WAITING_MAX + 20);
+}
+
+#[tokio::test]
+async fn the_best_and_their_duels_are_listed_and_stay_good_for_a_while() {
+    let server = server(Config::default());
+    let store = &server.store;
+    let account = store.create_guest(1).unwrap().id;
+    let [ada, eve] =
+        ["Ada", "Eve"].map(|name| store.create_character(account, name, 1).unwrap().id);
+    assert_eq!(server.get("/api/leaderboard?by=gold").await.json(), json!([]));
+    for at in 0..25 {
+        let duel = Duel { arena: crate::model::ZoneId(1_001), winner: ada, loser: eve, at };
+        store.record_duel(&at.to_string(), &duel, |_, _| 2).unwrap();
+    }
+    let best = server.get("/api/leaderboard?by=rating").await;
+    let row = |id: CharacterId, name: &str, rating: i32, wins: u32, losses: u32| {
+        json!({
+            "character": id.to_string(), "name": name, "level": 1, "depth": 1, "gold": 0,
+            "rating": rating, "wins": wins, "losses": losses,
+        })
+    };
+    assert_eq!(best.json(), json!([row(ada, "Ada", 1_550, 25, 0), row(eve, "Eve", 1_450, 0, 25)]));
+    let said = best.header("cache-control").strip_prefix("public, max-age=").unwrap();
+    assert!(said.parse::<u32>().unwrap() <= 30, "{said}");
+
+    let path = format!("/api/characters/{eve}/duels");
+    let page = server.get(&path).await.json();
+    let duels = page["duels"].as_array().unwrap();
+    assert_eq!(duels.len(), 20);
+    let newest = json!({
+        "number": 25, "arena": "The Sandpit", "opponent": "Ada", "won": false, "change": -2,
+        "rating": 1_450, "at": 24,
+    });
+    assert_eq!(duels[0], newest);
+    let rest = server.get(&format!("{path}?before={}", page["before"])).await.json();
+    assert_eq!((rest["duels"].as_array().unwrap().len(), &rest["before"]), (5, &Value::Null));
+
+    // What comes meanwhile is seen when the answer has gone stale.
+    let duel = Duel { arena: crate::model::ZoneId(1_001), winner: eve, loser: ada, at: 99 };
+    store.record_duel("last", &duel, |_, _| 2).unwrap();
+    assert_eq!(server.get(&path).await.json(), page);
+    let text = server.metrics.encode();
+    for line in [
+        "game_server_cache_hits_total{cache=\"history\"} 1",
+        "game_server_cache_misses_total{cache=\"history\"} 2",
+        "game_server_cache_misses_total{cache=\"leaderboard\"} 2",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+
+    server.get("/api/characters/77/duels").await.expect_problem(404, "no_character");
+    server.get("/api/characters/Ada/duels").await.expect_problem(404, "not_found");
+    for bad in ["/api/leaderboard?by=name", "/api/leaderboard?x=1", &format!("{path}?before=-1")] {
+        server.get(bad).await.expect_problem(400, "bad_query");
+    }
+    let document = server.get("/api/openapi.json").await;
+    assert_eq!(document.header("cache-control"), "public, max-age=300");
 }

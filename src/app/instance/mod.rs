@@ -416,6 +416,7 @@ impl Thread {
                     self.bundles.entry(gateway).or_default().push(bundle);
                 }
                 zone::Output::Depart(departure) => self.parts.outlet.depart(departure),
+                zone::Output::Fought(bout) => self.parts.outlet.fought(bout),
                 zone::Output::Confirm { key, character } => {
                     self.parts.outlet.arrived(zone, key, character);
                 }

@@ -7,6 +7,7 @@ mod player;
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -17,6 +18,7 @@ use tokio::runtime::Runtime;
 use super::table::table;
 use crate::app::cluster::admin;
 use crate::app::cluster::audit::{Act, Audit, Entry};
+use crate::app::keys;
 use crate::app::settings::NatsFlags;
 use crate::model::limits::DETAIL_BYTES_MAX;
 use crate::model::{InstanceId, ZoneId};
@@ -29,7 +31,16 @@ pub struct Args {
     #[command(flatten)]
     nats: NatsFlags,
     #[command(subcommand)]
-    what: What,
+    subject: Subject,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subject {
+    /// The keys that sign logins; NATS is not asked
+    #[command(subcommand)]
+    Keys(Keys),
+    #[command(flatten)]
+    Cluster(What),
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +93,18 @@ enum Instance {
     Drain { instance: u32 },
 }
 
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Put a new key in front of a file's; what signs takes it at once, and nobody has to log in
+    Rotate {
+        #[arg(long, env = "UNDERCROFT_TOKEN_KEYS", value_name = "FILE")]
+        token_keys: PathBuf,
+        /// Older keys that stay: tokens of those before end
+        #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+        keep: usize,
+    },
+}
+
 /// How a list is printed.
 #[derive(Debug, ClapArgs)]
 struct Form {
@@ -92,9 +115,17 @@ struct Form {
 
 /// Carries the subcommand out.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let what = match &args.subject {
+        Subject::Keys(Keys::Rotate { token_keys, keep }) => {
+            keys::rotate(token_keys, *keep)?;
+            print(&format!("a new key is the first in {}\n", token_keys.display()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Subject::Cluster(what) => what,
+    };
     let (_runtime, nats) = connect(&args.nats, "undercroft admin")?;
     admin::find_cluster(&nats)?;
-    let said = match &args.what {
+    let said = match what {
         What::Zone(Zone::List(form)) => form.print(&admin::zones(&nats)?, zones)?,
         What::Zone(Zone::Move { zone, instance }) => {
             let act = Act::Move { zone: ZoneId(*zone), to: InstanceId(*instance) };

@@ -2,6 +2,7 @@
 
 mod connect;
 mod pool;
+mod results;
 mod schema;
 
 use std::fmt;
@@ -273,6 +274,7 @@ impl PostgresStore {
         key: &str,
         character: CharacterId,
         summary: Summary,
+        deepest: u32,
         sheet: &Sheet,
     ) -> Result<Applied, StoreError> {
         let (id, version) = (integer(character.0), integer(sheet.version));
@@ -314,8 +316,10 @@ impl PostgresStore {
             .bind(i64::from(summary.level))
             .bind(i64::from(summary.depth))
             .bind(integer(summary.gold))
-            .execute(c)
+            .execute(&mut *c)
             .await?;
+            let best = Summary { depth: deepest.max(summary.depth), ..summary };
+            results::achieved(c, id, best).await?;
             Ok(Applied::Now)
         })
     }
@@ -326,7 +330,7 @@ impl PostgresStore {
         character: CharacterId,
         death: &Death,
     ) -> Result<Applied, StoreError> {
-        self.call(async |c| {
+        self.change(async |c| {
             let Death { summary: Summary { level, depth, gold }, cause, at } = death;
             let name: Option<String> = query_scalar("SELECT name FROM characters WHERE id = $1")
                 .bind(integer(character.0))
@@ -344,9 +348,13 @@ impl PostgresStore {
             .bind(integer(*gold))
             .bind(cause)
             .bind(integer(*at))
-            .execute(c)
+            .execute(&mut *c)
             .await?;
-            Ok(if new.rows_affected() == 0 { Applied::Before } else { Applied::Now })
+            if new.rows_affected() == 0 {
+                return Ok(Applied::Before);
+            }
+            results::achieved(c, integer(character.0), death.summary).await?;
+            Ok(Applied::Now)
         })
     }
 

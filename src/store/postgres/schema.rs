@@ -7,7 +7,7 @@ use sqlx::{PgConnection, SqlStr};
 
 /// `MIGRATIONS[n]` brings format `n` to `n + 1`. What has been released stays as it is: a database
 /// remembers a hash of each step.
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, SECOND];
 
 /// Names are unique without regard to case, and folded as in SQLite, by this program. The order of
 /// letters in "C" is nobody's language, so no update of the system's languages breaks an index.
@@ -36,6 +36,31 @@ const FIRST: &str = r#"
             depth BIGINT NOT NULL, gold BIGINT NOT NULL, cause TEXT NOT NULL, at BIGINT NOT NULL
         );
         CREATE INDEX fame_by_gold ON hall_of_fame(gold DESC, depth DESC, at);
+"#;
+
+/// What characters have achieved, and who has beaten whom in an arena.
+const SECOND: &str = r#"
+        ALTER TABLE characters
+            ADD COLUMN best_level BIGINT NOT NULL DEFAULT 1,
+            ADD COLUMN best_depth BIGINT NOT NULL DEFAULT 1,
+            ADD COLUMN best_gold BIGINT NOT NULL DEFAULT 0,
+            ADD COLUMN rating BIGINT NOT NULL DEFAULT 1500,
+            ADD COLUMN wins BIGINT NOT NULL DEFAULT 0,
+            ADD COLUMN losses BIGINT NOT NULL DEFAULT 0;
+        UPDATE characters SET best_level = level, best_depth = depth, best_gold = gold;
+        CREATE INDEX by_level ON characters(best_level DESC, id) WHERE best_level > 1;
+        CREATE INDEX by_depth ON characters(best_depth DESC, id) WHERE best_depth > 1;
+        CREATE INDEX by_gold ON characters(best_gold DESC, id) WHERE best_gold > 0;
+        CREATE INDEX by_rating ON characters(rating DESC, id) WHERE wins + losses > 0;
+        CREATE TABLE duels(
+            number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            event_key TEXT COLLATE "C" NOT NULL UNIQUE,
+            arena BIGINT NOT NULL, winner BIGINT NOT NULL, loser BIGINT NOT NULL,
+            winner_rating BIGINT NOT NULL, loser_rating BIGINT NOT NULL,
+            points BIGINT NOT NULL, at BIGINT NOT NULL
+        );
+        CREATE INDEX duels_of_winner ON duels(winner, number);
+        CREATE INDEX duels_of_loser ON duels(loser, number);
 "#;
 
 /// The newest format that this program knows.

@@ -1,6 +1,7 @@
 //! What every store must do.
 
 mod postgres;
+mod results;
 mod server;
 mod sqlite;
 
@@ -130,7 +131,7 @@ fn a_sheet_is_kept_once_and_never_goes_back() {
     check("sheets", |store| {
         let id = hero(store);
         let save = |key: &str, version, text: &str| {
-            store.save_sheet(key, id, summary(2, 3, version), &sheet(version, text)).unwrap()
+            store.save_sheet(key, id, summary(2, 3, version), 2, &sheet(version, text)).unwrap()
         };
         let kept = || store.character(id).unwrap().unwrap();
         assert_eq!(save("1/50/1", 5, "five"), Applied::Now);
@@ -146,7 +147,7 @@ fn a_sheet_is_kept_once_and_never_goes_back() {
         let (character, sheet_kept) = kept();
         assert_eq!(sheet_kept, sheet(9, "nine"));
         assert_eq!(character.summary, summary(2, 3, 9));
-        let nobody = store.save_sheet("k", CharacterId(99), summary(1, 1, 1), &sheet(1, ""));
+        let nobody = store.save_sheet("k", CharacterId(99), summary(1, 1, 1), 2, &sheet(1, ""));
         assert!(matches!(nobody, Err(StoreError::NoCharacter { .. })));
     });
 }
@@ -224,14 +225,16 @@ fn what_is_asked_at_once_is_done_once() {
 
         let id = all[0].id;
         let is_saved = |n| {
-            let told = store.save_sheet("key", id, summary(2, 2, 2), &sheet(3, &format!("{n}")));
+            let told = store.save_sheet("key", id, summary(2, 2, 2), 2, &sheet(3, &format!("{n}")));
             told.unwrap() == Applied::Now
         };
         assert_eq!(at_once(8, is_saved), 1);
         // Of sheets that come together the newest stays.
         at_once(20, |n| {
             let version = 10 + n as u64;
-            store.save_sheet(&format!("key {n}"), id, summary(2, 2, 2), &sheet(version, "")).is_ok()
+            store
+                .save_sheet(&format!("key {n}"), id, summary(2, 2, 2), 2, &sheet(version, ""))
+                .is_ok()
         });
         assert_eq!(store.character(id).unwrap().unwrap().1.version, 29);
         let death = Death { summary: summary(2, 2, 2), cause: "a fall".into(), at: 9 };

@@ -23,7 +23,7 @@ fn a_server_that_went_away_is_used_again_when_it_is_back() {
     let Some(server) = Server::start() else { return };
     let store = Store::Postgres(server.open().unwrap());
     let id = hero(&store);
-    let save = |version| store.save_sheet("k", id, summary(2, 2, 2), &sheet(version, "text"));
+    let save = |version| store.save_sheet("k", id, summary(2, 2, 2), 2, &sheet(version, "text"));
     server.stop();
     for error in [
         store.character(id).unwrap_err(),
@@ -100,7 +100,7 @@ fn two_stores_share_a_database() {
     one.end_session(id, SessionId(7)).unwrap();
     assert_eq!(one.session(id).unwrap(), Some(SessionId(8)));
 
-    let save = |store: &Store| store.save_sheet("k", id, summary(3, 2, 1), &sheet(4, "four"));
+    let save = |store: &Store| store.save_sheet("k", id, summary(3, 2, 1), 2, &sheet(4, "four"));
     assert_eq!(save(one).unwrap(), Applied::Now);
     assert_eq!(save(two).unwrap(), Applied::Before);
 }
@@ -110,12 +110,12 @@ fn a_store_is_the_same_after_it_was_opened_again() {
     let Some(server) = Server::start() else { return };
     let store = Store::Postgres(server.open().unwrap());
     let id = hero(&store);
-    store.save_sheet("k", id, summary(2, 2, 2), &sheet(1, "one")).unwrap();
+    store.save_sheet("k", id, summary(2, 2, 2), 2, &sheet(1, "one")).unwrap();
     let before = store.character(id).unwrap();
     drop(store);
     let store = Store::Postgres(server.open().unwrap());
     assert_eq!(store.character(id).unwrap(), before);
-    let again = store.save_sheet("k", id, summary(9, 9, 9), &sheet(1, "two")).unwrap();
+    let again = store.save_sheet("k", id, summary(9, 9, 9), 2, &sheet(1, "two")).unwrap();
     assert_eq!(again, Applied::Before);
 }
 
@@ -159,7 +159,7 @@ fn a_database_that_cannot_be_used_is_named_with_cause_and_remedy() {
          VALUES(99, 'from tomorrow', TRUE, '', 0)",
     );
     let newer =
-        |error: &ConnectError| matches!(error, ConnectError::Newer { found: 99, known: 1, .. });
+        |error: &ConnectError| matches!(error, ConnectError::Newer { found: 99, known: 2, .. });
     check(&server.own_url(), newer, "update the server");
 
     server.stop();

@@ -37,12 +37,12 @@ fn the_file_is_the_same_after_it_was_opened_again() {
     let folder = DataFolder::open(&scratch.0).unwrap();
     let store = Store::open(&folder, Config::default()).unwrap();
     let id = hero(&store);
-    store.save_sheet("k", id, summary(2, 2, 2), &sheet(1, "one")).unwrap();
+    store.save_sheet("k", id, summary(2, 2, 2), 2, &sheet(1, "one")).unwrap();
     let before = store.character(id).unwrap();
     drop(store);
     let store = Store::open(&folder, Config::default()).unwrap();
     assert_eq!(store.character(id).unwrap(), before);
-    let again = store.save_sheet("k", id, summary(9, 9, 9), &sheet(1, "two")).unwrap();
+    let again = store.save_sheet("k", id, summary(9, 9, 9), 2, &sheet(1, "two")).unwrap();
     assert_eq!(again, Applied::Before);
 }
 
@@ -54,11 +54,11 @@ fn a_full_disk_is_named_and_changes_nothing() {
     let store = Store::open(&folder, config).unwrap();
     let id = hero(&store);
     let big = Sheet { version: 3, bytes: vec![1; 200_000] };
-    let error = store.save_sheet("k", id, summary(2, 2, 2), &big).unwrap_err();
+    let error = store.save_sheet("k", id, summary(2, 2, 2), 2, &big).unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }) && error.is_temporary(), "{error}");
     assert_eq!(store.character(id).unwrap().unwrap().1, Sheet::default());
     assert_eq!(
-        store.save_sheet("k", id, summary(2, 2, 2), &sheet(3, "small")).unwrap(),
+        store.save_sheet("k", id, summary(2, 2, 2), 2, &sheet(3, "small")).unwrap(),
         Applied::Now
     );
 }

@@ -230,6 +230,7 @@ impl Instance {
                 zone::Output::Depart(departure) => {
                     self.clerk.push_back((shared.now, Job::Depart(departure)));
                 }
+                zone::Output::Fought(_) => {}
                 zone::Output::Confirm { key, character } => {
                     if let Some(player) = zone.state().players.get(&character) {
                         let job = Job::Placed(character, player.sheet.version, id);

@@ -115,7 +115,7 @@ impl Floor {
                     self.zone.handle_confirmed(departure.key);
                     self.away.push((tick.0 + AWAY_TICKS, departure.sheet));
                 }
-                Output::Confirm { .. } => {}
+                Output::Confirm { .. } | Output::Fought(_) => {}
             }
         }
         entry

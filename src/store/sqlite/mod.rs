@@ -1,5 +1,7 @@
 //! The store in one SQLite file.
 
+mod results;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,8 +19,12 @@ pub use sqlite::Config;
 pub const STORE_FILE: &str = "store.sqlite";
 
 /// Names are unique without regard to case; SQLite folds ASCII only, so the folded name is kept.
-const FORMAT: sqlite::Format =
-    sqlite::Format { what: "store", mark: 0x5553_544f, version: 2, migrations: &[FIRST, SECOND] };
+const FORMAT: sqlite::Format = sqlite::Format {
+    what: "store",
+    mark: 0x5553_544f,
+    version: 3,
+    migrations: &[FIRST, SECOND, THIRD],
+};
 
 pub(super) const FIRST: &str = "
         CREATE TABLE accounts(
@@ -54,6 +60,29 @@ const SECOND: &str = "
         CREATE UNIQUE INDEX names ON characters(folded);
         ALTER TABLE characters ADD COLUMN session INTEGER NOT NULL DEFAULT 0;
         UPDATE characters SET sheet = CAST(sheet || x'00' AS BLOB) WHERE length(sheet) > 0;
+";
+
+/// What characters have achieved, and who has beaten whom in an arena.
+const THIRD: &str = "
+        ALTER TABLE characters ADD COLUMN best_level INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE characters ADD COLUMN best_depth INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE characters ADD COLUMN best_gold INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE characters ADD COLUMN rating INTEGER NOT NULL DEFAULT 1500;
+        ALTER TABLE characters ADD COLUMN wins INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE characters ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
+        UPDATE characters SET best_level = level, best_depth = depth, best_gold = gold;
+        CREATE INDEX by_level ON characters(best_level DESC, id) WHERE best_level > 1;
+        CREATE INDEX by_depth ON characters(best_depth DESC, id) WHERE best_depth > 1;
+        CREATE INDEX by_gold ON characters(best_gold DESC, id) WHERE best_gold > 0;
+        CREATE INDEX by_rating ON characters(rating DESC, id) WHERE wins + losses > 0;
+        CREATE TABLE duels(
+            number INTEGER PRIMARY KEY AUTOINCREMENT, event_key TEXT NOT NULL UNIQUE,
+            arena INTEGER NOT NULL, winner INTEGER NOT NULL, loser INTEGER NOT NULL,
+            winner_rating INTEGER NOT NULL, loser_rating INTEGER NOT NULL,
+            points INTEGER NOT NULL, at INTEGER NOT NULL
+        );
+        CREATE INDEX duels_of_winner ON duels(winner, number);
+        CREATE INDEX duels_of_loser ON duels(loser, number);
 ";
 
 const CHARACTER: &str = "SELECT id, account, name, level, depth, gold, created FROM characters";
@@ -259,6 +288,7 @@ impl SqliteStore {
         key: &str,
         character: CharacterId,
         summary: Summary,
+        deepest: u32,
         sheet: &Sheet,
     ) -> Result<Applied, StoreError> {
         self.write(|t| {
@@ -293,6 +323,7 @@ impl SqliteStore {
                 depth,
                 integer(gold)
             ])?;
+            results::achieved(t, id, Summary { depth: deepest.max(depth), ..summary })?;
             Ok(Applied::Now)
         })
     }
@@ -321,6 +352,7 @@ impl SqliteStore {
             if new == 0 {
                 return Ok(Applied::Before);
             }
+            results::achieved(t, id, death.summary)?;
             Ok(Applied::Now)
         })
     }
