@@ -83,6 +83,14 @@ impl ZoneWay {
         }
     }
 
+    /// Whether the zones can be heard.
+    fn is_up(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Bus(bus) => bus.is_up(),
+        }
+    }
+
     fn send(&self, gateway: GatewayId, zone: ZoneId, messages: Vec<ToZone>, metrics: &Metrics) {
         match self {
             Self::Local(threads) => threads.send_batch(gateway, zone, messages),
@@ -102,6 +110,8 @@ const LEAD_MIN: Duration = Duration::from_millis(1);
 const BUS_DELAY: Duration = Duration::from_millis(3);
 /// How often is looked who has waited too long.
 const CHECK_PERIOD: Duration = Duration::from_millis(250);
+/// How long the zones may not be heard before everybody is sent elsewhere.
+const CUT_OFF_AFTER: Duration = Duration::from_secs(3);
 /// Longest time that the last messages have to leave.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How often is looked whether they have.
@@ -113,6 +123,7 @@ pub fn spawn(inbox: Receiver<Event>, parts: Parts) -> std::io::Result<JoinHandle
         gateway: Gateway::new(parts.config.clone()),
         lead: LEAD_MIN,
         senders: Senders::default(),
+        up_at: parts.clock.elapsed(),
         inbox,
         parts,
     };
@@ -125,6 +136,8 @@ struct Thread {
     lead: Duration,
     /// The instances that were heard of.
     senders: Senders,
+    /// When the zones could last be heard.
+    up_at: Duration,
     inbox: Receiver<Event>,
     parts: Parts,
 }
@@ -151,6 +164,7 @@ impl Thread {
                     if Instant::now() >= next_check {
                         next_check += CHECK_PERIOD;
                         self.gateway.handle_timeout(self.now());
+                        self.note_cut();
                         self.tell_usage();
                     }
                     if Instant::now() >= next_second {
@@ -164,6 +178,16 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// A gateway that is cut off is of no use to anybody, but others may be.
+    fn note_cut(&mut self) {
+        let now = self.now();
+        if self.parts.zones.is_up() {
+            self.up_at = now;
+        }
+        let is_cut_off = now.saturating_sub(self.up_at) >= CUT_OFF_AFTER;
+        self.gateway.handle_cut_off(is_cut_off);
     }
 
     fn now(&self) -> Duration {

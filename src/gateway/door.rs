@@ -21,7 +21,7 @@ impl Gateway {
         let is_full = self.connections.len() >= self.config.connections_max;
         self.connections.insert(id, Connection::new(&self.config, now, from, ordered));
         let fits = self.usage.connect(now, User::address(from)) && !is_full;
-        if self.draining {
+        if self.draining || self.is_cut_off {
             self.close(id, CloseReason::Draining);
         } else if self.close_banned(now, id) {
         } else if !fits {
@@ -172,6 +172,16 @@ impl Gateway {
     /// Lets nobody in any more and sends everybody elsewhere.
     pub fn handle_drain(&mut self) {
         self.draining = true;
+        for id in self.all() {
+            self.close(id, CloseReason::Draining);
+        }
+    }
+
+    /// The zones can be heard no more, or can again. Meanwhile everybody had better be elsewhere.
+    pub fn handle_cut_off(&mut self, is_cut_off: bool) {
+        if std::mem::replace(&mut self.is_cut_off, is_cut_off) || !is_cut_off {
+            return;
+        }
         for id in self.all() {
             self.close(id, CloseReason::Draining);
         }

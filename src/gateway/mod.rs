@@ -233,6 +233,7 @@ pub struct Gateway {
     ended: Vec<Ended>,
     counters: Counters,
     draining: bool,
+    is_cut_off: bool,
 }
 
 impl Gateway {
@@ -251,6 +252,7 @@ impl Gateway {
             ended: Vec::new(),
             counters: Counters::default(),
             draining: false,
+            is_cut_off: false,
         }
     }
 

@@ -51,11 +51,16 @@ impl Bus {
         Self { nats: nats.clone(), outbox }
     }
 
+    /// Whether the server can be heard.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        *self.nats.0.state.borrow() == ConnectionState::Up
+    }
+
     /// Says something under a subject, given without the prefix; false if it was dropped because
     /// the server is not there or too much waits. What is said now is of no use later.
     pub fn publish(&self, subject: &str, payload: Bytes) -> bool {
-        let is_up = *self.nats.0.state.borrow() == ConnectionState::Up;
-        is_up && self.outbox.try_send((self.subject(subject), payload)).is_ok()
+        self.is_up() && self.outbox.try_send((self.subject(subject), payload)).is_ok()
     }
 
     /// Bytes that one message may have.

@@ -235,6 +235,20 @@ fn draining_closes_everyone_with_a_reason_to_come_back() {
 }
 
 #[test]
+fn who_hears_no_zone_sends_everybody_elsewhere_until_it_does_again() {
+    let mut gateway = Gateway::new(Config::default());
+    join(&mut gateway, 1, 5);
+    gateway.handle_cut_off(true);
+    assert_eq!(closed_with(&mut gateway, 1), Some(CloseReason::Draining));
+    gateway.handle_opened(T0, 2, HERE, true);
+    assert_eq!(closed_with(&mut gateway, 2), Some(CloseReason::Draining));
+    gateway.handle_cut_off(false);
+    join(&mut gateway, 3, 5);
+    gateway.handle_cut_off(false);
+    assert_eq!(closed_with(&mut gateway, 3), None);
+}
+
+#[test]
 fn goodbye_before_the_hello_is_answered_ends_the_session_all_the_same() {
     let mut gateway = Gateway::new(Config::default());
     for (id, answer) in [(1, Ok(admission(5))), (2, Err(CloseReason::Superseded))] {
