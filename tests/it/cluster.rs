@@ -3,6 +3,7 @@
 
 use std::process::Stdio;
 
+use async_nats::jetstream::stream::Config;
 use undercroft::app::cluster::leases;
 use undercroft::app::cluster::mail::{self, InstanceAnswer, InstanceOrder};
 use undercroft::model::{InstanceId, ZoneId};
@@ -19,10 +20,16 @@ pub(crate) const FIRST: ZoneId = ZoneId(1);
 /// Bots that play on a cluster.
 pub(crate) fn populated(name: &str, instances: u32, gateways: u32) -> Option<(Cluster, Bots)> {
     let cluster = Cluster::start(name, instances, gateways)?;
+    let bots = populate(&cluster, gateways);
+    Some((cluster, bots))
+}
+
+/// Lets bots in, once so many gateways are there.
+fn populate(cluster: &Cluster, gateways: u32) -> Bots {
     cluster.wait_for_gateways(gateways as usize);
     let bots = Bots::start(cluster.at(), BOTS);
     eventually("every bot plays", || (bots.playing(1) == BOTS).then_some(()));
-    Some((cluster, bots))
+    bots
 }
 
 /// Waits until every bot has had frames after this moment.
@@ -117,6 +124,51 @@ fn nats_may_be_killed_and_be_gone_for_a_while() {
     let parts = [Part::Instance(1), Part::Instance(2)];
     eventually("the journal is missed", || parts.into_iter().any(is_failing).then_some(()));
     cluster.nats.signal("CONT");
+    finish(cluster, bots, 0..=9);
+}
+
+#[test]
+fn an_instance_that_is_cut_off_loses_its_zones_and_is_fenced_when_it_is_back() {
+    let Some(mut cluster) = Cluster::start("cut-instance", 2, 1) else { return };
+    for number in [1, 2] {
+        cluster.run_behind_relay(Part::Instance(number));
+    }
+    let bots = populate(&cluster, 1);
+    let (owner, other) = owner_and_other(&cluster, FIRST);
+    cluster.relay(Part::Instance(owner.0)).cut();
+    wait_for_owner(&cluster, FIRST, other);
+    all_go_on(&bots);
+    cluster.relay(Part::Instance(owner.0)).mend();
+    let lost = || cluster.process(Part::Instance(owner.0)).log().contains("zone lost");
+    eventually("it knows", || lost().then_some(()));
+    finish(cluster, bots, 0..=0);
+}
+
+#[test]
+fn whoever_is_on_a_gateway_that_is_cut_off_goes_on_over_another() {
+    let Some(mut cluster) = Cluster::start("cut-gateway", 1, 2) else { return };
+    cluster.run_behind_relay(Part::Gateway(1));
+    let bots = populate(&cluster, 2);
+    cluster.relay(Part::Gateway(1)).cut();
+    all_go_on(&bots);
+    cluster.relay(Part::Gateway(1)).mend();
+    finish(cluster, bots, 0..=9);
+}
+
+#[test]
+fn a_journal_without_room_stops_time_and_loses_nothing() {
+    let Some((cluster, bots)) = populated("full", 1, 1) else { return };
+    let nats = cluster.connect();
+    let mut stream = nats.wait(nats.jetstream().get_stream("undercroft-journal")).unwrap();
+    let info = nats.wait(stream.info()).unwrap();
+    let (room, config) = (info.state.bytes, info.config.clone());
+    let full = Config { max_bytes: i64::try_from(room).unwrap(), ..config.clone() };
+    nats.wait(nats.jetstream().update_stream(full)).unwrap();
+    let at = cluster.admin_of(Part::Instance(1));
+    eventually("the journal is missed", || (at.admin("/health/ready").0 == 503).then_some(()));
+    nats.wait(nats.jetstream().update_stream(config)).unwrap();
+    all_go_on(&bots);
+    eventually("it is ready again", || (at.admin("/health/ready").0 == 200).then_some(()));
     finish(cluster, bots, 0..=9);
 }
 

@@ -16,6 +16,7 @@ use undercroft::model::{CharacterId, InstanceId, ZoneId};
 use undercroft::nats::{Config, Nats};
 
 use super::nats::NatsServer;
+use super::relay::Relay;
 use super::server::{Addresses, Process};
 use super::{Scratch, eventually};
 
@@ -32,6 +33,8 @@ pub(crate) struct Cluster {
     /// Those that run, and where each listens, which does not change.
     running: BTreeMap<Part, Process>,
     addresses: BTreeMap<Part, Addresses>,
+    /// The ways to NATS that can be cut.
+    relays: BTreeMap<Part, Relay>,
     scratch: Scratch,
     runtime: Runtime,
 }
@@ -46,8 +49,8 @@ impl Cluster {
             .enable_all()
             .build()
             .unwrap();
-        let (running, addresses) = (BTreeMap::new(), BTreeMap::new());
-        let mut cluster = Self { nats, running, addresses, scratch, runtime };
+        let (running, addresses, relays) = Default::default();
+        let mut cluster = Self { nats, running, addresses, relays, scratch, runtime };
         // The first makes the world that the others wait for, the services the keys.
         (1..=instances).for_each(|number| cluster.run(Part::Instance(number)));
         cluster.run(Part::Services);
@@ -80,7 +83,9 @@ impl Cluster {
             Part::Gateway(n) => (env!("CARGO_BIN_EXE_connection"), format!("gateway-{n}")),
         };
         let mut command = Command::new(program);
-        command.env_clear().stdin(Stdio::null()).args(["--nats", &self.nats.url()]);
+        let relay = self.relays.get(&part).map(|relay| format!("nats://{}", relay.address));
+        let url = relay.unwrap_or_else(|| self.nats.url());
+        command.env_clear().stdin(Stdio::null()).args(["--nats", &url]);
         match part {
             Part::Instance(number) => {
                 command.args(["--instance", &number.to_string(), "--simulation-threads", "1"]);
@@ -109,6 +114,17 @@ impl Cluster {
     /// `kill -9`.
     pub(crate) fn kill(&mut self, part: Part) {
         self.running.remove(&part).unwrap().kill();
+    }
+
+    /// Starts a process anew, with a way to NATS that can be cut.
+    pub(crate) fn run_behind_relay(&mut self, part: Part) {
+        self.terminate(part);
+        self.relays.insert(part, Relay::start(self.runtime.handle(), self.nats.address()));
+        self.run(part);
+    }
+
+    pub(crate) fn relay(&self, part: Part) -> &Relay {
+        &self.relays[&part]
     }
 
     /// SIGTERM, and waits for the end.

@@ -4,6 +4,7 @@ pub(crate) mod bots;
 pub(crate) mod cluster;
 pub(crate) mod nats;
 pub(crate) mod player;
+pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod wire;
 
