@@ -75,7 +75,8 @@ pub fn spawn(
     std::thread::Builder::new().name("registrar".to_owned()).spawn(move || {
         for news in &inbox {
             let mut failed = false;
-            while let Err(error) = register(&store, &news) {
+            let at = unix_now();
+            while let Err(error) = register(&store, &news, at) {
                 if !std::mem::replace(&mut failed, true) {
                     metrics.errors.with_label_values(&["store"]).inc();
                     log::error!("{}: {error}; trying again", news.key());
@@ -111,14 +112,14 @@ impl News {
     }
 }
 
-/// Tells the store something, any number of times.
-pub(super) fn register(store: &Store, news: &News) -> Result<(), StoreError> {
+/// Tells the store something that happened at a time, in seconds since 1970; any number of times.
+pub(super) fn register(store: &Store, news: &News, at: u64) -> Result<(), StoreError> {
     let key = news.key();
     let departure = match news {
         News::Departure(departure) => departure,
         News::Bout(bout) => {
             let Bout { zone: arena, winner, loser, .. } = *bout;
-            let duel = store::Duel { arena, winner, loser, at: unix_now() };
+            let duel = store::Duel { arena, winner, loser, at };
             return store.record_duel(&key, &duel, ratings::points).map(drop);
         }
     };
@@ -131,7 +132,7 @@ pub(super) fn register(store: &Store, news: &News) -> Result<(), StoreError> {
                 gold: death.gold.into(),
             },
             cause: death.cause.clone(),
-            at: unix_now(),
+            at,
         };
         store.record_death(&format!("{key}/death"), sheet.character, &record)?;
     }

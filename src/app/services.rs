@@ -157,12 +157,12 @@ async fn watch(store: Arc<Store>, health: Arc<Health>) {
 
 /// Tells the store what instances have kept for it.
 async fn feed(events: Queue, store: Arc<Store>, metrics: Arc<Metrics>) {
-    let take = move |payload: Bytes| {
+    let take = move |payload: Bytes, kept| {
         let Some(news) = mail::decode::<News>(&payload) else {
             metrics.events_refused.inc();
             return Err(NotTaken::Ever("an event for the store is of another version".to_owned()));
         };
-        registrar::register(&store, &news).map_err(|error| {
+        registrar::register(&store, &news, kept).map_err(|error| {
             metrics.errors.with_label_values(&["store"]).inc();
             if error.is_temporary() {
                 return NotTaken::Yet(error.to_string());

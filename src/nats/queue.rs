@@ -81,10 +81,11 @@ impl Queue {
     }
 
     /// Has all taken that is kept, in order, until the process ends. What `take` fails to take, it
-    /// is given again, unless it says that it never will; `take` may wait.
+    /// is given again, unless it says that it never will; `take` may wait. Beside what was kept it
+    /// is given when that was, in seconds since 1970.
     pub async fn follow(
         self,
-        take: impl Fn(Bytes) -> Result<(), NotTaken> + Send + Sync + 'static,
+        take: impl Fn(Bytes, u64) -> Result<(), NotTaken> + Send + Sync + 'static,
     ) {
         let take = Arc::new(take);
         loop {
@@ -97,7 +98,7 @@ impl Queue {
 
     async fn follow_once(
         &self,
-        take: &Arc<impl Fn(Bytes) -> Result<(), NotTaken> + Send + Sync + 'static>,
+        take: &Arc<impl Fn(Bytes, u64) -> Result<(), NotTaken> + Send + Sync + 'static>,
     ) -> Result<(), String> {
         let config = pull::Config {
             durable_name: Some(self.name.clone()),
@@ -118,9 +119,11 @@ impl Queue {
         let mut is_failing = false;
         while let Some(message) = messages.next().await {
             let message = message.map_err(|error| in_words(&error))?;
+            let published = message.info().map_err(|error| error.to_string())?.published;
+            let kept = u64::try_from(published.unix_timestamp()).unwrap_or_default();
             loop {
                 let (take, payload) = (take.clone(), message.payload.clone());
-                let taken = tokio::task::spawn_blocking(move || take(payload)).await;
+                let taken = tokio::task::spawn_blocking(move || take(payload, kept)).await;
                 let detail = match taken.map_err(|error| error.to_string())? {
                     Ok(()) => break,
                     Err(NotTaken::Yet(detail)) => detail,

@@ -15,8 +15,8 @@ fn what_is_refused_for_good_is_put_aside_and_the_next_is_taken() {
     }
     let (tell, told) = channel();
     let is_late = std::sync::atomic::AtomicBool::new(true);
-    let following = nats.spawn(queue.follow(move |payload| {
-        tell.send(payload.clone()).unwrap();
+    let following = nats.spawn(queue.follow(move |payload, kept| {
+        tell.send((payload.clone(), kept)).unwrap();
         match &payload[..] {
             b"poison" => Err(NotTaken::Ever("never".to_owned())),
             b"late" if is_late.swap(false, std::sync::atomic::Ordering::Relaxed) => {
@@ -25,8 +25,9 @@ fn what_is_refused_for_good_is_put_aside_and_the_next_is_taken() {
             _ => Ok(()),
         }
     }));
-    let order: Vec<Bytes> = told.iter().take(4).collect();
+    let (order, kept): (Vec<Bytes>, Vec<u64>) = told.iter().take(4).unzip();
     assert_eq!(order, ["poison", "late", "late", "last"]);
+    assert_eq!(kept[1], kept[2], "told again later, it is not of later");
     let name = format!("{}-events-refused", nats.prefix());
     let kept = nats.wait(async {
         let stream = nats.jetstream().get_stream(name).await.unwrap();
