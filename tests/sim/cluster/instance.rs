@@ -59,6 +59,9 @@ pub struct Instance {
     bundles: BTreeMap<GatewayId, Vec<Bundle>>,
     numbers: BTreeMap<GatewayId, u64>,
     writer: Writer,
+    /// The newest request to the writer, and that when each zone was loaded.
+    appends: u64,
+    loaded_at: BTreeMap<ZoneId, u64>,
     clerk: VecDeque<(Duration, Job)>,
     pub inbox: VecDeque<Mail>,
     heard: BTreeMap<GatewayId, Duration>,
@@ -89,6 +92,8 @@ impl Instance {
             bundles: BTreeMap::new(),
             numbers: BTreeMap::new(),
             writer: Writer::new(boot),
+            appends: 0,
+            loaded_at: BTreeMap::new(),
             clerk: VecDeque::new(),
             inbox: VecDeque::new(),
             heard: BTreeMap::new(),
@@ -155,7 +160,8 @@ impl Instance {
         }
         let begin = |id| self.zones.get_mut(id).map(Zone::begin_tick);
         let entries = awake.iter().filter_map(begin).collect();
-        self.writer.send(Request::Append(entries));
+        self.appends += 1;
+        self.writer.send(Request::Append(entries, self.appends));
         for id in awake {
             let Some(zone) = self.zones.get_mut(&id) else { continue };
             zone.finish_tick();
@@ -200,13 +206,16 @@ impl Instance {
 
     fn take_report(&mut self, shared: &mut Shared, report: Report) {
         match report {
-            Report::Durable(id, tick) => {
+            // A late one is of the zone as it was before.
+            Report::Durable(id, _, number) | Report::Refused(id, number)
+                if self.loaded_at.get(&id).is_some_and(|&before| number <= before) => {}
+            Report::Durable(id, tick, _) => {
                 let Some(zone) = self.zones.get_mut(&id) else { return };
                 zone.handle_durable(tick);
                 self.hand_on(shared, id);
                 self.go_on_leaving(id);
             }
-            Report::Refused(id) => {
+            Report::Refused(id, _) => {
                 self.forget(id);
                 if self.listening.contains(&id) && !self.loading.contains_key(&id) {
                     self.load(shared.now, id);
@@ -338,6 +347,7 @@ impl Instance {
             let mail = Mail::Gateways(ToGatewayMail::ZoneUp(id));
             shared.bus.send(now, self.me.boot, mail);
             self.zones.insert(id, Zone::new(state, "floor"));
+            self.loaded_at.insert(id, self.appends);
             self.hand_on(shared, id);
             for mail in waiting {
                 self.handle(shared, mail);

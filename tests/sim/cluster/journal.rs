@@ -107,15 +107,17 @@ impl Journal {
 
 #[expect(clippy::large_enum_variant, reason = "snapshots are few and gone at once")]
 pub enum Request {
-    Append(Vec<Entry>),
+    /// With the number of the request.
+    Append(Vec<Entry>, u64),
     Snapshot(ZoneState),
     Release(ZoneId),
 }
 
 /// What a writer reports.
 pub enum Report {
-    Durable(ZoneId, Tick),
-    Refused(ZoneId),
+    /// With the number of the request.
+    Durable(ZoneId, Tick, u64),
+    Refused(ZoneId, u64),
     Saved(ZoneId, Tick),
 }
 
@@ -133,7 +135,7 @@ pub struct Writer {
     ends: BTreeMap<ZoneId, End>,
     /// The entry of each zone that waits for its answer, and since when.
     writing: BTreeMap<ZoneId, (Duration, Entry)>,
-    batch: BTreeMap<ZoneId, Tick>,
+    batch: BTreeMap<ZoneId, (Tick, u64)>,
     refused: BTreeSet<ZoneId>,
     /// Zones that were let go of and have no new entry yet.
     released: BTreeSet<ZoneId>,
@@ -167,11 +169,11 @@ impl Writer {
             if !self.writing.is_empty() {
                 return reports;
             }
-            for (zone, tick) in std::mem::take(&mut self.batch) {
+            for (zone, (tick, number)) in std::mem::take(&mut self.batch) {
                 reports.push(if self.refused.remove(&zone) {
-                    Report::Refused(zone)
+                    Report::Refused(zone, number)
                 } else {
-                    Report::Durable(zone, tick)
+                    Report::Durable(zone, tick, number)
                 });
             }
             if now < journal.stalled_until {
@@ -193,7 +195,9 @@ impl Writer {
                         reports.push(Report::Saved(zone, tick));
                     }
                 }
-                Some(Request::Append(entries)) => self.begin(now, entries, journal),
+                Some(Request::Append(entries, number)) => {
+                    self.begin(now, entries, number, journal);
+                }
             }
         }
     }
@@ -203,10 +207,10 @@ impl Writer {
         *self.ends.entry(zone).or_insert(End { length, last, is_overtaken: false })
     }
 
-    fn begin(&mut self, now: Duration, entries: Vec<Entry>, journal: &mut Journal) {
+    fn begin(&mut self, now: Duration, entries: Vec<Entry>, number: u64, journal: &mut Journal) {
         for entry in entries {
             let (zone, tick) = (entry.zone, entry.tick);
-            self.batch.insert(zone, tick);
+            self.batch.insert(zone, (tick, number));
             self.released.remove(&zone);
             let end = self.know(zone, journal);
             let is_next = end.last.is_none_or(|last| last.next() == tick);
