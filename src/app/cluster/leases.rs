@@ -187,6 +187,7 @@ pub fn spawn(
         inbox,
         tenure: keeper.tenure.clone(),
         followed: BTreeSet::new(),
+        unsettled: BTreeMap::new(),
         event: Box::new(event),
     };
     let handle = std::thread::Builder::new().name("leases".to_owned());
@@ -210,6 +211,8 @@ struct Thread {
     inbox: Receiver<Message>,
     tenure: Arc<Tenure>,
     followed: BTreeSet<ZoneId>,
+    /// Zones to be given away once their records are settled.
+    unsettled: BTreeMap<ZoneId, Option<InstanceId>>,
     event: Box<dyn FnMut(Event) + Send>,
 }
 
@@ -229,6 +232,10 @@ impl Thread {
             let now = self.clock.elapsed();
             if self.is_up && self.reopen_at.take_if(|at| *at <= now).is_some() {
                 self.watch(now);
+            }
+            // What settles a record has woken this thread.
+            for (zone, to) in std::mem::take(&mut self.unsettled) {
+                self.hand_over(now, zone, to);
             }
             self.leases.handle_timeout(now);
             let zones = self.leases.zones(now).map(|(zone, _)| zone).collect();
@@ -312,22 +319,13 @@ impl Thread {
         let to = to.or_else(|| self.leases.best_target(zone, now));
         match self.leases.hand_over(now, zone, to) {
             Ok(()) => log::info!(zone = zone.0; "zone handed over"),
-            Err(HandOverError::Unsettled { .. }) => self.tell_again(zone, to),
+            Err(HandOverError::Unsettled { .. }) => drop(self.unsettled.insert(zone, to)),
             Err(HandOverError::NotHere { .. }) => {}
             Err(error) => {
                 log::warn!(zone = zone.0; "{error}");
                 (self.event)(Event::Gained(zone));
             }
         }
-    }
-
-    /// Asks again once the record of the zone is settled.
-    fn tell_again(&self, zone: ZoneId, to: Option<InstanceId>) {
-        let messages = self.messages.clone();
-        self.nats.spawn(async move {
-            tokio::time::sleep(STEP).await;
-            let _ = messages.send(Message::HandOver(zone, to));
-        });
     }
 
     /// Watches both tables from their present state on.
