@@ -172,16 +172,17 @@ impl Gateway {
     /// Lets nobody in any more and sends everybody elsewhere.
     pub fn handle_drain(&mut self) {
         self.draining = true;
-        for id in self.all() {
-            self.close(id, CloseReason::Draining);
-        }
+        self.send_elsewhere();
     }
 
     /// The zones can be heard no more, or can again. Meanwhile everybody had better be elsewhere.
     pub fn handle_cut_off(&mut self, is_cut_off: bool) {
-        if std::mem::replace(&mut self.is_cut_off, is_cut_off) || !is_cut_off {
-            return;
+        if !std::mem::replace(&mut self.is_cut_off, is_cut_off) && is_cut_off {
+            self.send_elsewhere();
         }
+    }
+
+    fn send_elsewhere(&mut self) {
         for id in self.all() {
             self.close(id, CloseReason::Draining);
         }
