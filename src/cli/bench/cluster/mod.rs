@@ -212,15 +212,8 @@ fn failovers(
 ) -> anyhow::Result<Vec<Wait>> {
     let mut waits = Vec::new();
     for _ in 0..args.kills {
-        let owned = owned(nats)?;
-        let most = owned.iter().max_by_key(|(_, zones)| zones.len());
-        let (&victim, _) = most.context("nobody runs a zone")?;
-        bots.pulse.take_longest();
-        let killed = Instant::now();
-        cluster.kill_instance(victim.0);
-        bots.wait_for_all(killed + IN_FLIGHT)?;
-        waits.push(Wait { back: killed.elapsed(), gap: bots.pulse.take_longest() });
-        cluster.add_instance(victim.0)?;
+        let (victim, _) = busiest(nats)?;
+        waits.push(kill(cluster, victim, bots)?);
         std::thread::sleep(REST);
     }
     Ok(waits)
@@ -242,19 +235,29 @@ fn takeovers(
                 ask(&bus, owner.instance, order)?;
             }
         }
-        let owned = owned(nats)?;
-        let most = owned.iter().max_by_key(|(_, zones)| zones.len());
-        let (&victim, zones) = most.context("nobody runs a zone")?;
-        cluster.wait_until_followed(|number| number != victim.0, zones.len(), PATIENCE)?;
+        let (victim, zones) = busiest(nats)?;
+        cluster.wait_until_followed(|number| number != victim.0, zones, PATIENCE)?;
         std::thread::sleep(REST);
-        bots.pulse.take_longest();
-        let killed = Instant::now();
-        cluster.kill_instance(victim.0);
-        bots.wait_for_all(killed + IN_FLIGHT)?;
-        waits.push(Wait { back: killed.elapsed(), gap: bots.pulse.take_longest() });
-        cluster.add_instance(victim.0)?;
+        waits.push(kill(cluster, victim, bots)?);
     }
     Ok(waits)
+}
+
+/// The instance with most zones, and how many it has.
+fn busiest(nats: &Nats) -> anyhow::Result<(InstanceId, usize)> {
+    let counts = owned(nats)?.into_iter().map(|(instance, zones)| (instance, zones.len()));
+    counts.max_by_key(|&(_, zones)| zones).context("nobody runs a zone")
+}
+
+/// Kills an instance, waits until everybody plays on, and starts it again.
+fn kill(cluster: &mut Cluster, victim: InstanceId, bots: &Playing) -> anyhow::Result<Wait> {
+    bots.pulse.take_longest();
+    let killed = Instant::now();
+    cluster.kill_instance(victim.0);
+    bots.wait_for_all(killed + IN_FLIGHT)?;
+    let wait = Wait { back: killed.elapsed(), gap: bots.pulse.take_longest() };
+    cluster.add_instance(victim.0)?;
+    Ok(wait)
 }
 
 fn ask(bus: &Bus, instance: InstanceId, order: InstanceOrder) -> anyhow::Result<()> {
