@@ -6,7 +6,7 @@ use super::world::{INSTANCES, SECOND, Store, VERSION, World};
 use crate::lease::{DEAD_AFTER, REOPEN_AFTER, SETTLE, TURN};
 
 /// Three instances that run six zones.
-fn world(seed: u64) -> World {
+pub(super) fn world(seed: u64) -> World {
     let mut world = World::new(seed);
     for id in 1..=3 {
         world.start(id, 100, VERSION);

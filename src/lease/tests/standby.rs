@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::world::{SECOND, Store, VERSION, World};
+use super::faults;
+use super::world::{SECOND, Store, World};
 use crate::lease::DEAD_AFTER;
 use crate::model::ZoneId;
 
@@ -10,13 +11,7 @@ const ZONE: ZoneId = ZoneId(1);
 
 /// Three instances and six zones, of which the first is followed.
 fn world(seed: u64) -> World {
-    let mut world = World::new(seed);
-    for id in 1..=3 {
-        world.start(id, 100, VERSION);
-    }
-    world.run(2 * SECOND);
-    world.want(6);
-    world.run(2 * SECOND);
+    let mut world = faults::world(seed);
     let owner = owner(&world);
     let now = world.now;
     world.nodes[owner].leases.set_standby(now, ZONE, true).unwrap();
