@@ -54,7 +54,7 @@ pub(super) async fn make_party(
     let code = lobby::code(u64::from_le_bytes(random));
     let shown = change(&app, move |lobby, now| {
         lobby.make_party(now, &code, leader.clone())?;
-        lobby.party(now, &code, account).map(|party| show_party(&code, party))
+        shown(lobby, now, &code, account)
     });
     Ok(answer::json(StatusCode::CREATED, &shown.await?))
 }
@@ -64,9 +64,7 @@ pub(super) async fn party(
     Caller(account): Caller,
     Path(code): Path<String>,
 ) -> Result<Response, Problem> {
-    let shown = change(&app, move |lobby, now| {
-        lobby.party(now, &code, account).map(|party| show_party(&code, party))
-    });
+    let shown = change(&app, move |lobby, now| shown(lobby, now, &code, account));
     Ok(answer::json(StatusCode::OK, &shown.await?))
 }
 
@@ -79,7 +77,7 @@ pub(super) async fn join_party(
     let member = own(&app, account, &character).await?;
     let shown = change(&app, move |lobby, now| {
         lobby.join_party(now, &code, member.clone())?;
-        lobby.party(now, &code, account).map(|party| show_party(&code, party))
+        shown(lobby, now, &code, account)
     });
     Ok(answer::json(StatusCode::OK, &shown.await?))
 }
@@ -223,6 +221,11 @@ fn label(mode: Mode) -> &'static str {
 fn show_members(members: &[Member]) -> Vec<Value> {
     let show = |it: &Member| json!({ "character": it.character.to_string(), "name": it.name });
     members.iter().map(show).collect()
+}
+
+/// A party, for those who are in it.
+fn shown(lobby: &mut Lobby, now: u64, code: &str, account: AccountId) -> Result<Value, LobbyError> {
+    lobby.party(now, code, account).map(|party| show_party(code, party))
 }
 
 fn show_party(code: &str, party: &Party) -> Value {
