@@ -168,6 +168,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         store,
         tokens,
         directory: directory.clone(),
+        threads: threads.clone(),
         metrics,
         health: health.clone(),
         net: net_events,

@@ -138,11 +138,8 @@ fn load_from(
         let followed = follow(reader, replayer, Some(tick));
         followed.inspect_err(|error| log::warn!(zone = id.0; "{error}; loading it anew")).ok()
     });
-    let mut replayer = warm.map_or_else(|| rerun(reader, world, id), Ok)?;
-    let bouts = replayer.take_bouts();
-    let mut zone = Zone::new(replayer.into_state(), &world.zone_name(id));
-    zone.tell_again(bouts);
-    Ok(zone)
+    let replayer = warm.map_or_else(|| rerun(reader, world, id), Ok)?;
+    Ok(Zone::new(replayer.into_state(), &world.zone_name(id)))
 }
 
 /// Re-runs a zone to where its journal ends.

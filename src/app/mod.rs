@@ -5,6 +5,7 @@
 //! the outputs on. It must never decide anything about the game or the protocol.
 
 pub mod admission;
+pub mod calls;
 pub mod clock;
 pub mod cluster;
 pub mod config;

@@ -56,7 +56,8 @@ impl Registrar {
         }
     }
 
-    /// Takes a bout, any number of times.
+    /// Takes a bout, any number of times; the zone it came from hears [`Message::Recorded`] once the
+    /// store has it.
     pub fn fought(&self, bout: Bout) {
         let _ = self.requests.send(News::Bout(bout));
     }
@@ -89,7 +90,13 @@ pub fn spawn(
                 let waited = never.recv_timeout(RETRY_AFTER);
                 debug_assert_eq!(waited, Err(RecvTimeoutError::Timeout));
             }
-            let News::Departure(departure) = news else { continue };
+            let departure = match news {
+                News::Departure(departure) => departure,
+                News::Bout(bout) => {
+                    threads.recorded(&bout);
+                    continue;
+                }
+            };
             match departure.to {
                 Destination::Zone { zone, .. } => threads.send(zone, Message::Arrival(departure)),
                 Destination::Store => {
@@ -107,7 +114,10 @@ impl News {
     pub fn key(&self) -> String {
         match self {
             Self::Departure(departure) => key_text(departure.key),
-            Self::Bout(Bout { zone, tick, loser, .. }) => format!("{zone}/{tick}/{loser}/bout"),
+            Self::Bout(Bout { zone, tick, losers, .. }) => {
+                let first = losers.first().copied().unwrap_or_default();
+                format!("{zone}/{tick}/{first}/bout")
+            }
         }
     }
 }
@@ -118,9 +128,9 @@ pub(super) fn register(store: &Store, news: &News, at: u64) -> Result<(), StoreE
     let departure = match news {
         News::Departure(departure) => departure,
         News::Bout(bout) => {
-            let Bout { zone: arena, winner, loser, .. } = *bout;
-            let duel = store::Duel { arena, winner, loser, at };
-            return store.record_duel(&key, &duel, ratings::points).map(drop);
+            let Bout { zone: arena, winners, losers, .. } = bout;
+            let bout = store::Bout { arena: *arena, winners, losers, at };
+            return store.record_bout(&key, &bout, ratings::points).map(drop);
         }
     };
     let sheet = &departure.sheet;

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::calls::Calls;
 use super::config::Config;
 use super::directory::Directory;
 use super::door::QuicDoor;
 use super::http::{self, Asset, Site};
+use super::instance::Threads;
 use super::keys::Keys;
 use super::world::World;
 use crate::disk::DataFolder;
@@ -64,6 +66,7 @@ pub(super) struct Served<'a> {
     pub(super) store: Arc<Store>,
     pub(super) tokens: Arc<Keys>,
     pub(super) directory: Arc<Directory>,
+    pub(super) threads: Threads,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) net: crossbeam_channel::Sender<NetEvent>,
@@ -95,6 +98,10 @@ impl Served<'_> {
                 certificate_hashes: hashes,
                 ticks_per_second: self.config.ticks_per_second,
                 requests_per_minute: self.config.requests_per_minute,
+                calls: Some(Calls::Local {
+                    threads: self.threads,
+                    directory: self.directory.clone(),
+                }),
                 ..Default::default()
             },
             self.store,

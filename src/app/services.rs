@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Parser;
 
+use super::calls::Calls;
 use super::cluster::characters::{Characters, Place, Record};
 use super::cluster::clerk::EVENTS;
 use super::cluster::gateways::Gateways;
@@ -97,6 +98,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let config = http::Config {
         gateways: Some(Arc::new(Gateways::listen(&bus))),
         lobby: Arc::new(Keeper::shared(&nats)?),
+        calls: Some(Calls::Shared { bus: bus.clone(), characters: Characters::open(&nats)? }),
         ticks_per_second: flags.ticks_per_second,
         requests_per_minute: flags.requests_per_minute,
         rules: Rules::follow(&nats)?,

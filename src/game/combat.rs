@@ -6,8 +6,8 @@ use super::catalog::{Effect, Flash, Gas, Kind, Note};
 use super::item::Item;
 use super::items;
 use super::rng::Rng;
-use super::state::{Audience, Cause, Event, Happening, Mode, Subject, ZoneKind, ZoneState};
-use super::turn::{Turn, purpose};
+use super::state::{Audience, Cause, Mode, Subject, ZoneKind, ZoneState};
+use super::turn::{Quarrel, Turn, purpose};
 use crate::model::limits::NO_ACTOR;
 
 /// A player's blow takes so many times the ticks of its weapon: time to see what happens.
@@ -356,14 +356,16 @@ impl Turn<'_> {
         self.bury(slot, how);
     }
 
-    /// One player has felled another in an arena.
+    /// One player has felled another in an arena; what happens in a match counts at its end.
     fn fell(&mut self, slot: u16, source: Subject) {
         let Subject::Actor { slot: by, .. } = source else { return };
+        if [by, slot].iter().any(|&slot| self.state.quarrel(slot) != Quarrel::Open) {
+            return;
+        }
         // Whoever fell in the same moment has won nothing.
         let both = self.state.player_of(by).zip(self.state.player_of(slot));
         if let Some((winner, loser)) = both.filter(|(winner, loser)| winner != loser) {
-            let what = Happening::Felled { winner, loser };
-            self.events.push(Event { audience: Audience::All, what });
+            self.record(vec![winner], vec![loser]);
         }
     }
 

@@ -114,6 +114,8 @@ fn bare(spec: &ZoneSpec, seed: u64, plan: &FloorPlan) -> ZoneState {
         departures: Vec::new(),
         arrivals: Default::default(),
         ledger: Default::default(),
+        matches: Vec::new(),
+        bouts: Vec::new(),
         noises: Vec::new(),
         vaults: vaults.collect(),
         remembered: Vec::new(),

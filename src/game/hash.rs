@@ -1,7 +1,7 @@
 //! A 64-bit hash of a zone's state, to compare two runs of one journal.
 //!
-//! It covers terrain, gas, fire, scent, actors, items, players, departures, arrivals, noises and
-//! the ledger. What players remember goes in as its own order-free sum; the distance maps are left
+//! It covers terrain, gas, fire, scent, actors, items, players, departures, arrivals, matches,
+//! bouts, noises and the ledger. What players remember goes in as its own order-free sum; the distance maps are left
 //! out: they follow from the rest and show in what monsters do.
 
 use serde::Serialize;
@@ -37,6 +37,7 @@ pub fn hash(state: &ZoneState) -> u64 {
     }
     h.value(&(&state.zone, &state.items, &state.departures, &state.arrivals));
     h.value(&(&state.ledger, &state.noises, &state.vaults));
+    h.value(&(&state.matches, &state.bouts));
     for (character, player) in &state.players {
         h.value(&(character, &player.sheet, player.slot, player.connected));
         h.value(&(player.guarded_until, player.sneaking, player.respawn_at, &player.death));

@@ -15,6 +15,7 @@ pub mod hash;
 pub mod item;
 pub mod items;
 pub mod ledger;
+pub mod matches;
 pub mod movement;
 pub mod player;
 pub mod rng;

@@ -110,6 +110,8 @@ impl ZoneState {
             Arrive::Up => self.up,
             Arrive::Down => self.down,
             Arrive::Gate => self.gate().unwrap_or(self.up),
+            Arrive::Match(seat) if seat.side == 0 => self.up,
+            Arrive::Match(_) => self.down,
         })
     }
 
@@ -176,6 +178,9 @@ impl Turn<'_> {
             (false, false) => Note::Welcome,
         };
         self.tell(slot, welcome, None, depth);
+        if let Arrive::Match(seat) = at {
+            self.enter_match(character, seat);
+        }
         // What was meant before a rest was meant for another place and time.
         if key.zone == STORE {
             self.forget_queue(slot);
@@ -302,6 +307,7 @@ impl Turn<'_> {
         if slot != NO_ACTOR && has_waited {
             self.report(slot, Note::ConnectionBack, Subject::Nobody, 0);
         }
+        self.greet_fighter(character);
     }
 
     /// A player's connection is gone: the body stays, guarded, for a while. What it was told to do
@@ -339,7 +345,7 @@ impl Turn<'_> {
     }
 
     /// Whether a foe that is awake stands near in plain view.
-    fn is_watched(&self, slot: u16) -> bool {
+    pub(super) fn is_watched(&self, slot: u16) -> bool {
         let cell = self.state.actor(slot).cell;
         self.state.around(cell, 9).any(|at| {
             self.state.actor_at(at).is_some_and(|other| {

@@ -48,6 +48,10 @@ pub struct ZoneState {
     /// Arrivals already taken, by their keys, so that none is taken twice.
     pub arrivals: BTreeMap<DepartureKey, Tick>,
     pub ledger: Ledger,
+    /// Of an arena: those under way, and those that are over and remembered for a while.
+    pub matches: Vec<Match>,
+    /// Who has beaten whom in an arena, until the store's side has it.
+    pub bouts: Vec<Bout>,
     /// Noises that still ring, oldest first.
     pub noises: Vec<Noise>,
     /// The vaults whose treasures have not been taken.
@@ -316,6 +320,19 @@ pub enum Arrive {
     Down,
     /// At the gate of an arena.
     Gate,
+    /// In an arena, for a match.
+    Match(Seat),
+}
+
+/// What one who is called into a match has there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// The match's; no two matches have the same.
+    pub number: u64,
+    /// 0 or 1.
+    pub side: u8,
+    /// How many each side has.
+    pub size: u8,
 }
 
 /// A character that has left the floor and not yet arrived.
@@ -328,13 +345,44 @@ pub struct Departure {
     pub death: Option<Death>,
 }
 
-/// One has felled another in an arena.
+/// Two sides that were called into an arena to fight each other and nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    pub number: u64,
+    /// How many each side has.
+    pub size: u8,
+    pub stage: Stage,
+    /// The tick at which the stage ends, if nothing ends it before.
+    pub until: Tick,
+    pub fighters: BTreeMap<CharacterId, Fighter>,
+}
+
+/// How far a match has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Some have not come yet.
+    Gathering,
+    Fighting,
+    /// Those who are still here go home.
+    Over,
+}
+
+/// One who was called into a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fighter {
+    pub side: u8,
+    /// Has died since the match began, or gone away.
+    pub is_out: bool,
+}
+
+/// Some have beaten others in an arena, as many on either side. One that is the first of the losers
+/// has lost one bout at most in a tick of a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bout {
     pub zone: ZoneId,
     pub tick: Tick,
-    pub winner: CharacterId,
-    pub loser: CharacterId,
+    pub winners: Vec<CharacterId>,
+    pub losers: Vec<CharacterId>,
 }
 
 /// How a character's run ended.
@@ -384,6 +432,17 @@ pub enum Input {
     Leave {
         character: CharacterId,
     },
+    /// A character is wanted elsewhere. It goes if nothing keeps it.
+    Call {
+        character: CharacterId,
+        zone: ZoneId,
+        arrive: Arrive,
+    },
+    /// The store's side has the bout of this tick that this one has lost as the first.
+    Recorded {
+        tick: Tick,
+        loser: CharacterId,
+    },
     /// A command; only the number after the character's `last_command` counts.
     Command {
         character: CharacterId,
@@ -423,30 +482,8 @@ pub struct Event {
 /// What happened. Codes and looks are rows of the catalog's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
-    Note {
-        code: u8,
-        who: Subject,
-        other: Subject,
-        item: Option<Item>,
-        number: i32,
-    },
-    Bolt {
-        look: u8,
-        from: u32,
-        to: u32,
-    },
-    Burst {
-        look: u8,
-        at: u32,
-        radius: u8,
-    },
-    Chat {
-        from: String,
-        text: String,
-    },
-    /// One has felled another in an arena; for the store.
-    Felled {
-        winner: CharacterId,
-        loser: CharacterId,
-    },
+    Note { code: u8, who: Subject, other: Subject, item: Option<Item>, number: i32 },
+    Bolt { look: u8, from: u32, to: u32 },
+    Burst { look: u8, at: u32, radius: u8 },
+    Chat { from: String, text: String },
 }

@@ -199,6 +199,7 @@ impl ZoneState {
             with_players: actor.kind == 0 || allied,
             meek: self.row(slot).has(is::MEEK),
             master: if allied { actor.leader } else { slot },
+            quarrel: self.quarrel(if allied { actor.leader } else { slot }),
         }
     }
 }
@@ -212,6 +213,19 @@ pub struct Side {
     meek: bool,
     /// The player that an ally serves, or the actor itself.
     master: u16,
+    /// In an arena; of an ally, its master's.
+    quarrel: Quarrel,
+}
+
+/// With whom a player fights in an arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quarrel {
+    /// With everybody who is in no match.
+    Open,
+    /// With the other side of a match.
+    Match { number: u64, side: u8 },
+    /// With nobody: the match has not begun, or is over for this one.
+    None,
 }
 
 impl Side {
@@ -227,6 +241,21 @@ impl Side {
         if self.with_players != other.with_players {
             return !self.meek && !other.meek;
         }
-        self.with_players && kind == ZoneKind::Arena && self.master != other.master
+        self.with_players
+            && kind == ZoneKind::Arena
+            && self.master != other.master
+            && self.quarrel.is_with(other.quarrel)
+    }
+}
+
+impl Quarrel {
+    fn is_with(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Open, Self::Open) => true,
+            (Self::Match { number, side }, Self::Match { number: same, side: theirs }) => {
+                number == same && side != theirs
+            }
+            _ => false,
+        }
     }
 }

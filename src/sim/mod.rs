@@ -24,7 +24,7 @@ use crate::game::turn::Turn;
 use crate::model::CharacterId;
 
 /// The version of the rules and kernels: a journal is re-run only by the version that wrote it.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What a tick has to tell. The caller keeps it from tick to tick, for its buffers.
 #[derive(Debug, Default)]

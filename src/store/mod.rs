@@ -14,7 +14,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub use postgres::{ConnectError, PostgresStore};
-pub use results::{Board, Duel, Fought, RATING_FIRST, Ranked};
+pub use results::{Board, Bout, Fought, RATING_FIRST, Ranked};
 pub use sqlite::{Config, STORE_FILE, SqliteStore};
 
 use crate::disk::{DataFolder, OpenError};

@@ -1,5 +1,7 @@
 //! What characters have achieved: their best, and who has beaten whom in an arena.
 
+use std::collections::BTreeMap;
+
 use super::{Applied, Store, StoreError, Summary};
 use crate::model::{CharacterId, ZoneId};
 
@@ -26,12 +28,12 @@ pub struct Ranked {
     pub losses: u32,
 }
 
-/// One has felled another in an arena. Times are seconds since 1970.
+/// Some have beaten others in an arena, as many on either side. Times are seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Duel {
+pub struct Bout<'a> {
     pub arena: ZoneId,
-    pub winner: CharacterId,
-    pub loser: CharacterId,
+    pub winners: &'a [CharacterId],
+    pub losers: &'a [CharacterId],
     pub at: u64,
 }
 
@@ -48,6 +50,44 @@ pub struct Fought {
     pub at: u64,
 }
 
+/// The two of a duel, with the ratings that it leaves them, and the points that went over.
+pub(super) struct Rated {
+    /// The bout's for the first duel of it.
+    pub(super) key: String,
+    pub(super) winner: (CharacterId, i32),
+    pub(super) loser: (CharacterId, i32),
+    pub(super) points: i32,
+}
+
+impl Bout<'_> {
+    /// Everybody in it.
+    pub(super) fn fighters(&self) -> impl Iterator<Item = CharacterId> {
+        self.winners.iter().chain(self.losers).copied()
+    }
+
+    /// The duels of a bout, from what everybody is rated before it.
+    pub(super) fn rate(
+        &self,
+        key: &str,
+        ratings: &BTreeMap<CharacterId, i32>,
+        points: fn(i32, i32) -> i32,
+    ) -> Vec<Rated> {
+        let mean = |side: &[CharacterId]| {
+            let sum: i64 = side.iter().map(|who| i64::from(ratings[who])).sum();
+            i32::try_from(sum / side.len().max(1) as i64).unwrap_or(RATING_FIRST)
+        };
+        let points = points(mean(self.winners), mean(self.losers));
+        let pairs = self.winners.iter().zip(self.losers).enumerate();
+        let rate = |(at, (&winner, &loser)): (usize, (&CharacterId, &CharacterId))| Rated {
+            key: if at == 0 { key.to_owned() } else { format!("{key}/{at}") },
+            winner: (winner, ratings[&winner] + points),
+            loser: (loser, ratings[&loser] - points),
+            points,
+        };
+        pairs.map(rate).collect()
+    }
+}
+
 impl Board {
     /// The column, and the rows that have anything to show in it.
     pub(super) fn column(self) -> (&'static str, &'static str) {
@@ -61,17 +101,18 @@ impl Board {
 }
 
 impl Store {
-    /// Keeps a duel; `points` says how much the loser's rating gives to the winner's. `key` names
-    /// the event; told again it changes nothing.
-    pub fn record_duel(
+    /// Keeps a bout; `points` says how much the losers' rating, the mean of theirs, gives to the
+    /// winners'. Each of a team is in a duel with one of the other. `key` names the event; told
+    /// again it changes nothing.
+    pub fn record_bout(
         &self,
         key: &str,
-        duel: &Duel,
+        bout: &Bout<'_>,
         points: fn(i32, i32) -> i32,
     ) -> Result<Applied, StoreError> {
         match self {
-            Self::Sqlite(store) => store.record_duel(key, duel, points),
-            Self::Postgres(store) => store.record_duel(key, duel, points),
+            Self::Sqlite(store) => store.record_bout(key, bout, points),
+            Self::Postgres(store) => store.record_bout(key, bout, points),
         }
     }
 

@@ -48,7 +48,7 @@ pub enum Output {
         key: DepartureKey,
         character: CharacterId,
     },
-    /// For the store. After a crash it may be told again.
+    /// For the store; answered by [`Zone::handle_recorded`].
     Fought(Bout),
 }
 
@@ -109,7 +109,8 @@ pub struct Zone {
 
 impl Zone {
     /// Takes a zone over: fresh from the generator, or as [`Replayer`] left it. Whoever was
-    /// connected is not any more, and departures on their way are sent again.
+    /// connected is not any more, and departures on their way and bouts that nobody has
+    /// recorded are told again.
     #[must_use]
     pub fn new(mut state: ZoneState, name: &str) -> Self {
         sim::restore(&mut state);
@@ -122,7 +123,8 @@ impl Zone {
         });
         let connected = state.players.iter().filter(|(_, p)| p.connected);
         let inbox = connected.map(|(&character, _)| Input::Disconnect { character }).collect();
-        let outputs = state.departures.iter().cloned().map(Output::Depart).collect();
+        let departed = state.departures.iter().cloned().map(Output::Depart);
+        let outputs = departed.chain(state.bouts.iter().cloned().map(Output::Fought)).collect();
         Self {
             scratch: Scratch::default(),
             step: StepOutput::default(),
@@ -244,9 +246,19 @@ impl Zone {
 
     /// The departures that nobody has confirmed: to be sent again where messages get lost.
     pub fn unconfirmed(&self) -> impl Iterator<Item = &Departure> {
-        let held = self.held.len() as u64;
-        let durable = Tick(self.state.tick.0.saturating_sub(held));
+        let durable = self.durable();
         self.state.departures.iter().filter(move |departure| departure.key.tick <= durable)
+    }
+
+    /// The bouts that nobody has recorded: to be told again.
+    pub fn unrecorded(&self) -> impl Iterator<Item = &Bout> {
+        let durable = self.durable();
+        self.state.bouts.iter().filter(move |bout| bout.tick <= durable)
+    }
+
+    /// The newest tick that the journal has.
+    fn durable(&self) -> Tick {
+        Tick(self.state.tick.0.saturating_sub(self.held.len() as u64))
     }
 
     /// A character comes from another zone. Answered by [`Output::Confirm`], also the second time.
@@ -275,6 +287,20 @@ impl Zone {
             self.replies.push((held.gateway, reply));
         }
         self.inbox.push(Input::Arrived { key });
+    }
+
+    /// Somebody is wanted in another zone: it goes if nothing keeps it.
+    pub fn handle_call(&mut self, character: CharacterId, zone: ZoneId, arrive: Arrive) {
+        if self.state.players.contains_key(&character) {
+            self.inbox.push(Input::Call { character, zone, arrive });
+        }
+    }
+
+    /// The store's side has the bout of this tick that this one has lost as the first.
+    pub fn handle_recorded(&mut self, tick: Tick, loser: CharacterId) {
+        if self.state.bouts.iter().any(|bout| bout.tick == tick) {
+            self.inbox.push(Input::Recorded { tick, loser });
+        }
     }
 
     /// Begins a tick with what has come in and hands out its journal entry. Every
@@ -308,7 +334,8 @@ impl Zone {
         outputs.extend(departed.cloned().map(Output::Depart));
         let arrived = self.arriving.drain(..);
         outputs.extend(arrived.map(|key| Output::Confirm { key, character: key.character }));
-        outputs.extend(bouts(&self.state, &self.step.events).map(Output::Fought));
+        let fought = self.state.bouts.iter().filter(|bout| bout.tick == tick);
+        outputs.extend(fought.cloned().map(Output::Fought));
         outputs.extend(self.bundles());
         self.held.push_back(Held { tick, outputs });
     }
@@ -384,11 +411,6 @@ impl Zone {
         }
     }
 
-    /// Bouts of ticks that are durable and that nobody may have been told of.
-    pub fn tell_again(&mut self, bouts: Vec<Bout>) {
-        self.outputs.extend(bouts.into_iter().map(Output::Fought));
-    }
-
     /// Ticks done whose entries are not durable yet.
     #[must_use]
     pub fn ticks_in_flight(&self) -> usize {
@@ -399,16 +421,4 @@ impl Zone {
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
-}
-
-/// The bouts among the events of the tick that led to a state.
-fn bouts(state: &ZoneState, events: &[Event]) -> impl Iterator<Item = Bout> {
-    let (zone, tick) = (state.zone, state.tick);
-    events.iter().filter_map(move |event| match event.what {
-        Happening::Felled { winner, loser } => Some(Bout { zone, tick, winner, loser }),
-        Happening::Note { .. }
-        | Happening::Bolt { .. }
-        | Happening::Burst { .. }
-        | Happening::Chat { .. } => None,
-    })
 }

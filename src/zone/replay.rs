@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, EntryError};
 use super::seal::{seal, unseal};
-use crate::game::state::{Bout, ZoneState};
+use crate::game::state::ZoneState;
 use crate::model::{Tick, ZoneId};
 use crate::sim::{self, Scratch, StepOutput};
 
@@ -41,7 +41,6 @@ pub struct Replayer {
     scratch: Scratch,
     output: StepOutput,
     hashes_compared: u64,
-    bouts: Vec<Bout>,
 }
 
 impl Replayer {
@@ -54,7 +53,6 @@ impl Replayer {
             scratch: Scratch::default(),
             output: StepOutput::default(),
             hashes_compared: 0,
-            bouts: Vec::new(),
         }
     }
 
@@ -92,7 +90,6 @@ impl Replayer {
             }
         }
         sim::step(&mut self.state, &entry.inputs()?, &mut self.scratch, &mut self.output);
-        self.bouts.extend(super::bouts(&self.state, &self.output.events));
         Ok(())
     }
 
@@ -105,17 +102,6 @@ impl Replayer {
     #[must_use]
     pub fn hashes_compared(&self) -> u64 {
         self.hashes_compared
-    }
-
-    /// The bouts that were fought in the ticks re-run, taken.
-    #[must_use]
-    pub fn take_bouts(&mut self) -> Vec<Bout> {
-        std::mem::take(&mut self.bouts)
-    }
-
-    /// Forgets the bouts that were fought before a tick.
-    pub fn forget_bouts(&mut self, before: Tick) {
-        self.bouts.retain(|bout| bout.tick >= before);
     }
 
     #[must_use]

@@ -299,7 +299,7 @@ fn a_snapshot_goes_on_like_the_original() {
 }
 
 #[test]
-fn a_bout_is_told_when_it_is_durable_and_again_after_a_crash() {
+fn a_bout_is_told_when_it_is_durable_and_until_it_is_recorded() {
     let foe = CharacterId(8);
     let mut zone = Zone::new(generate(&ZoneSpec::arena(ZoneId(1_001), 11)), "arena");
     attach(&mut zone, 1, true);
@@ -330,17 +330,23 @@ fn a_bout_is_told_when_it_is_durable_and_again_after_a_crash() {
         zone.handle_durable(entry.tick);
         told.extend(bouts(outputs(&mut zone)));
         if zone.state.players[&foe].slot == NO_ACTOR {
-            let expected = Bout { zone: zone.id(), tick: entry.tick, winner: HERO, loser: foe };
+            let (winners, losers) = (vec![HERO], vec![foe]);
+            let expected = Bout { zone: zone.id(), tick: entry.tick, winners, losers };
             assert_eq!(told, [expected]);
             break;
         }
     }
     assert_eq!(told.len(), 1);
-    assert_eq!(replayer.take_bouts(), told);
-    assert_eq!(replayer.take_bouts(), []);
+    let told = told.remove(0);
     let mut restarted = Zone::new(replayer.into_state(), "arena");
-    restarted.tell_again(told.clone());
-    assert!(matches!(outputs(&mut restarted)[..], [Output::Fought(bout)] if bout == told[0]));
+    assert!(matches!(&outputs(&mut restarted)[..], [Output::Fought(bout)] if *bout == told));
+    assert_eq!(restarted.unrecorded().collect::<Vec<_>>(), [&told]);
+    restarted.handle_recorded(told.tick, HERO);
+    tick(&mut restarted);
+    assert_eq!(restarted.unrecorded().count(), 1, "another one");
+    restarted.handle_recorded(told.tick, foe);
+    tick(&mut restarted);
+    assert_eq!(restarted.unrecorded().count(), 0);
 }
 
 #[test]

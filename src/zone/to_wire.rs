@@ -244,14 +244,14 @@ impl Teller<'_> {
                 Audience::All => true,
             };
             if reached {
-                self.event(player, event).into_iter().for_each(&mut listen);
+                listen(self.event(player, event));
             }
         }
     }
 
-    /// What a player is told of an event, if anything.
-    fn event(&mut self, player: &Player, event: &state::Event) -> Option<Event> {
-        Some(match &event.what {
+    /// What a player is told of an event.
+    fn event(&mut self, player: &Player, event: &state::Event) -> Event {
+        match &event.what {
             Happening::Note { code, who, other, item, number } => Event::Note {
                 code: *code,
                 who: match (event.audience, who) {
@@ -276,8 +276,7 @@ impl Teller<'_> {
             Happening::Chat { from, text } => {
                 Event::Chat { from: from.clone(), text: text.clone() }
             }
-            Happening::Felled { .. } => return None,
-        })
+        }
     }
 
     fn who(&mut self, player: &Player, subject: Subject) -> Who {

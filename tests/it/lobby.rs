@@ -1,17 +1,21 @@
 //! Parties and matchmaking over HTTP, with services that die meanwhile.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use undercroft::cli::http::Login;
-use undercroft::model::CharacterId;
+use undercroft::client::Client;
+use undercroft::model::{CharacterId, ZoneId};
+use undercroft::net::Transport;
 
 use crate::rig::cluster::{Cluster, Part};
 use crate::rig::server::ask;
-use crate::rig::{eventually, play};
+use crate::rig::{DEADLINE, eventually, play, player};
 
 struct Player {
     web: SocketAddr,
+    login: Login,
     token: String,
     character: CharacterId,
 }
@@ -38,13 +42,24 @@ impl Player {
         let path = format!("/api/matchmaking/tickets/{}", ticket["ticket"].as_str().unwrap());
         self.ask(method, &path, "", &json!({}))
     }
+
+    fn take_up(&self, ticket: &Value) -> (u16, Value) {
+        let ticket = ticket["ticket"].as_str().unwrap();
+        self.ask("POST", &format!("/api/matchmaking/tickets/{ticket}/take-up"), "", &json!({}))
+    }
+
+    async fn join(&self, cluster: &Cluster) -> player::Player {
+        let at = cluster.admin_of(Part::Gateway(1));
+        player::Player::join_as(at, Transport::Quic, &self.login).await
+    }
 }
 
 fn players<const N: usize>(cluster: &Cluster) -> [Player; N] {
     let (web, http) = (cluster.at().web, cluster.at().http());
     [(); N].map(|()| {
-        let Login { token, character, .. } = play(http.guest()).unwrap();
-        Player { web, token, character }
+        let login = play(http.guest()).unwrap();
+        let (token, character) = (login.token.clone(), login.character);
+        Player { web, login, token, character }
     })
 }
 
@@ -122,4 +137,94 @@ fn a_party_waits_as_one_and_is_sent_to_a_floor_together() {
     );
     let (status, members) = ada.ask("GET", &path, "", &json!({}));
     assert_eq!((status, members["members"].as_array().unwrap().len()), (200, 2));
+}
+
+/// Plays on and asks after the tickets until both are in a zone and known to be.
+async fn called(players: &mut [player::Player; 2], sides: [(&Player, &Value); 2], zone: ZoneId) {
+    let begun = Instant::now();
+    loop {
+        for player in &mut *players {
+            player.frames(1).await;
+        }
+        let arrived = sides.iter().all(|(side, ticket)| {
+            let (_, seen) = side.ticket(ticket, "GET");
+            seen["allocation"]["progress"][side.character.to_string()] == "arrived"
+        });
+        if arrived && players.iter().all(|player| player.view().place.zone == zone) {
+            return;
+        }
+        assert!(begun.elapsed() < DEADLINE, "not in zone {zone}: {} {}", players[0], players[1]);
+    }
+}
+
+#[test]
+fn a_duel_is_taken_up_fought_and_counted_once_though_its_instance_is_killed() {
+    let Some(mut cluster) = Cluster::start("match", 1, 1) else { return };
+    cluster.wait_for_gateways(1);
+    let [ada, eve] = players(&cluster);
+    let tickets = [&ada, &eve].map(|it| it.request("a", "duel", &json!({})).1);
+    eventually("an opponent", || {
+        (ada.ticket(&tickets[0], "GET").1["state"] == "allocated").then_some(())
+    });
+    assert_eq!(eve.take_up(&tickets[0]).0, 404);
+    let (status, seen) = ada.take_up(&tickets[0]);
+    assert_eq!((status, &seen["state"]), (200, &json!("allocated")), "{seen}");
+    let progress = json!({ (ada.character.to_string()): "taken_up" });
+    assert_eq!(seen["allocation"]["progress"], progress);
+    play(async {
+        let mut delvers = [ada.join(&cluster).await, eve.join(&cluster).await];
+        assert_eq!(eve.take_up(&tickets[1]).1["state"], "called");
+        let sides = [(&ada, &tickets[0]), (&eve, &tickets[1])];
+        called(&mut delvers, sides, ZoneId(1_001)).await;
+        // The match is in the zone's log.
+        cluster.kill(Part::Instance(1));
+        cluster.run(Part::Instance(1));
+        let [mut winner, loser] = delvers;
+        winner.frames(20).await;
+        loser.leave().await;
+        let is_home = |client: &mut Client| {
+            (client.view()?.place.zone == ZoneId(1) && client.is_playing()).then_some(())
+        };
+        winner.until("going home", is_home).await;
+    });
+    let mut pages = 1_000..;
+    let mut duels = |player: &Player| {
+        let path = format!("/api/characters/{}/duels", player.character);
+        let before = pages.next().unwrap();
+        let (_, page) = player.ask("GET", &format!("{path}?before={before}"), "", &json!({}));
+        page["duels"].as_array().unwrap().clone()
+    };
+    let won = eventually("the result", || Some(duels(&ada)).filter(|rows| !rows.is_empty()));
+    assert_eq!((won.len(), &won[0]["won"], &won[0]["change"]), (1, &json!(true), &json!(16)));
+    let lost = duels(&eve);
+    assert_eq!(
+        (lost.len(), &lost[0]["won"], &lost[0]["rating"]),
+        (1, &json!(false), &json!(1_484))
+    );
+    cluster.verify();
+}
+
+#[test]
+fn a_floor_is_taken_up_by_each_for_itself() {
+    let Some(cluster) = Cluster::start("called", 1, 1) else { return };
+    cluster.wait_for_gateways(1);
+    let [ada, _] = players(&cluster);
+    let (_, ticket) = ada.request("a", "dungeon", &json!({}));
+    let (status, refused) = ada.take_up(&json!({ "ticket": "77" }));
+    assert_eq!((status, &refused["code"]), (404, &json!("no_ticket")));
+    eventually("the floor", || {
+        (ada.ticket(&ticket, "GET").1["state"] == "allocated").then_some(())
+    });
+    let progress = |seen: &Value| seen["allocation"]["progress"][ada.character.to_string()].clone();
+    // One that is not in the world is called when it is.
+    let (_, seen) = ada.take_up(&ticket);
+    assert_eq!((&seen["state"], progress(&seen)), (&json!("called"), json!("taken_up")));
+    play(async {
+        let delver = ada.join(&cluster).await;
+        assert_eq!(progress(&ada.ticket(&ticket, "GET").1), "arrived");
+        assert_eq!(delver.view().place.zone, ZoneId(1));
+    });
+    assert_eq!(ada.ticket(&ticket, "DELETE").0, 204);
+    let (status, refused) = ada.take_up(&ticket);
+    assert_eq!((status, &refused["code"]), (409, &json!("not_allocated")));
 }

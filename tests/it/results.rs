@@ -16,7 +16,10 @@ fn a_bout_changes_two_ratings_once_and_is_in_both_histories() {
     let Some(mut cluster) = Cluster::start("results", 1, 0) else { return };
     let http = cluster.at().http();
     let [winner, loser] = [(); 2].map(|()| play(http.guest()).unwrap().character);
-    let bout = |tick| News::Bout(Bout { zone: ZoneId(1_001), tick: Tick(tick), winner, loser });
+    let bout = |tick| {
+        let (winners, losers) = (vec![winner], vec![loser]);
+        News::Bout(Bout { zone: ZoneId(1_001), tick: Tick(tick), winners, losers })
+    };
     let events = Queue::open(&cluster.connect(), EVENTS).unwrap();
     // They wait for services that are away; one is told again by a zone that was loaded anew.
     cluster.kill(Part::Services);

@@ -56,7 +56,7 @@ fn nothing_is_lost_or_doubled_whatever_happens() {
     let spread = (0..seeds).map(|n| n * 7_919 + 13);
     let mut commands = 0;
     let (mut crashes, mut cuts, mut carried, mut fights) = (0, 0, 0, 0);
-    let (mut stalls, mut torn) = (0, 0);
+    let (mut stalls, mut torn, mut bouts) = (0, 0, 0);
     for seed in KEPT.iter().copied().chain(spread) {
         let outcome = run(seed);
         commands += outcome.commands;
@@ -66,13 +66,14 @@ fn nothing_is_lost_or_doubled_whatever_happens() {
         fights += outcome.fights;
         stalls += outcome.stalls;
         torn += outcome.torn;
+        bouts += outcome.bouts;
     }
     assert!(commands > seeds * 100 && crashes > 0 && cuts > 0, "{commands} {crashes} {cuts}");
     assert!(carried > 0, "no command ever waited behind a stair");
     assert!(stalls > 0 && torn > 0, "{stalls} stalls, {torn} torn");
-    assert!(fights > 0, "nobody ever went through a gate");
+    assert!(fights > 0 && bouts > 0, "{fights} times through a gate, {bouts} bouts");
     println!(
-        "{seeds} seeds, {commands} commands, {crashes} crashes, {cuts} cuts, {carried} carried, {fights} fights, {stalls} stalls, {torn} torn"
+        "{seeds} seeds, {commands} commands, {crashes} crashes, {cuts} cuts, {carried} carried, {fights} fights, {bouts} bouts, {stalls} stalls, {torn} torn"
     );
 }
 

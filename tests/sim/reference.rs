@@ -10,11 +10,11 @@ use undercroft::game::catalog::Note;
 use undercroft::game::ledger::{self, Holdings};
 use undercroft::game::player::new_sheet;
 use undercroft::game::state::{
-    Audience, Departure, DepartureKey, Destination, Event, Happening, Input, STORE, Sheet, Subject,
-    ZoneKind, ZoneState,
+    Audience, Bout, Departure, DepartureKey, Destination, Event, Happening, Input, STORE, Sheet,
+    Subject, ZoneKind, ZoneState,
 };
 use undercroft::model::limits::{COMMAND_QUEUE_MAX, NO_ACTOR};
-use undercroft::model::{CharacterId, Command};
+use undercroft::model::{self, CharacterId, Command, ZoneId};
 use undercroft::sim::{self, Scratch, StepOutput};
 use undercroft::zone::Entry;
 
@@ -27,6 +27,8 @@ pub struct Reference {
     left: BTreeMap<DepartureKey, Departure>,
     arrived: BTreeMap<DepartureKey, Sheet>,
     under_way: Vec<DepartureKey>,
+    /// Who has beaten whom.
+    bouts: Vec<Bout>,
     /// Commands that travelled with their character.
     pub carried: u64,
     /// Arrivals in arenas.
@@ -69,6 +71,8 @@ impl Reference {
             let tick = self.read(&state, &inputs);
             sim::step(&mut state, &inputs, &mut scratch, &mut out);
             self.compare(&state, &tick, &out.events);
+            let fought = state.bouts.iter().filter(|bout| bout.tick == state.tick);
+            self.bouts.extend(fought.cloned());
         }
         assert_eq!(sim::hash(&state), sim::hash(now), "seed {seed}: zone {}", now.zone);
         self.under_way.extend(state.departures.iter().map(|d| d.key));
@@ -113,6 +117,8 @@ impl Reference {
                     tick.take(*character, command);
                 }
                 Input::Arrived { .. }
+                | Input::Call { .. }
+                | Input::Recorded { .. }
                 | Input::Connect { .. }
                 | Input::Disconnect { .. }
                 | Input::Leave { .. } => {}
@@ -157,6 +163,17 @@ impl Reference {
             let quiet = done.unwrap_or(0).saturating_sub(notes.len());
             assert!(quiet <= 1 || forgotten, "seed {seed}: {character} {:?}", queue.waiting);
         }
+    }
+
+    /// Compares the bouts of the zones with those that the store has.
+    pub fn check_bouts(&self, stored: &BTreeMap<(ZoneId, model::Tick, CharacterId), Bout>) {
+        let seed = self.seed;
+        for bout in stored.values() {
+            assert!(self.bouts.contains(bout), "seed {seed}: {bout:?} was not fought");
+        }
+        let is_lost = |bout: &&Bout| !stored.values().any(|other| other == *bout);
+        let lost: Vec<_> = self.bouts.iter().filter(is_lost).collect();
+        assert!(lost.is_empty(), "seed {seed}: {lost:?} are lost");
     }
 
     /// How often a character came into a zone, from another or from rest.

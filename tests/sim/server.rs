@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use undercroft::game::generate::{ZoneSpec, generate};
-use undercroft::game::state::{Departure, Destination, Sheet, ZoneState};
+use undercroft::game::state::{Arrive, Bout, Departure, Destination, Seat, Sheet, ZoneState};
 use undercroft::gateway::{self, Admission, Gateway, Identity, Located};
 use undercroft::model::{AccountId, CharacterId, GatewayId, SessionId, Tick, ZoneId};
 use undercroft::protocol::CloseReason;
@@ -20,6 +20,8 @@ pub struct Disk {
     /// Characters at rest.
     pub sheets: BTreeMap<CharacterId, Sheet>,
     pub deaths: u32,
+    /// By zone, tick and first loser.
+    pub bouts: BTreeMap<(ZoneId, Tick, CharacterId), Bout>,
 }
 
 pub struct Server {
@@ -36,8 +38,12 @@ pub struct Server {
     pub outgoing: Vec<gateway::Output>,
     /// Departures whose other side has not been told yet.
     moving: Vec<Departure>,
+    /// Bouts that the store has not been told of yet.
+    fought: Vec<Bout>,
 }
 
+/// Where matches are.
+const ARENA: ZoneId = ZoneId(1_001);
 /// Ticks of a zone that may wait for the journal.
 const TICKS_IN_FLIGHT_MAX: usize = 8;
 
@@ -76,6 +82,7 @@ impl Server {
             written: Vec::new(),
             outgoing: Vec::new(),
             moving: Vec::new(),
+            fought: Vec::new(),
             disk,
         };
         let ids: Vec<_> = server.disk.snapshots.keys().copied().collect();
@@ -152,6 +159,12 @@ impl Server {
         for departure in std::mem::take(&mut self.moving) {
             self.settle(departure);
         }
+        for bout in std::mem::take(&mut self.fought) {
+            let (zone, tick, loser) = (bout.zone, bout.tick, bout.losers[0]);
+            let before = self.disk.bouts.insert((zone, tick, loser), bout.clone());
+            assert!(before.is_none_or(|before| before == bout));
+            self.zone(zone).handle_recorded(tick, loser);
+        }
         self.act(now);
     }
 
@@ -160,13 +173,23 @@ impl Server {
             match output {
                 zone::Output::Bundle { bundle, .. } => self.gateway.handle_bundle(now, bundle),
                 zone::Output::Depart(departure) => self.moving.push(departure),
-                zone::Output::Fought(_) => {}
+                zone::Output::Fought(bout) => self.fought.push(bout),
                 zone::Output::Confirm { key, .. } => {
                     if let Some(from) = self.zones.get_mut(&key.zone) {
                         from.handle_confirmed(key);
                     }
                 }
             }
+        }
+    }
+
+    /// Calls two characters into a match.
+    pub fn call(&mut self, number: u64, both: [CharacterId; 2]) {
+        for (side, character) in (0..).zip(both) {
+            let is_in = |zone: &&mut Zone| zone.state().players.contains_key(&character);
+            let Some(zone) = self.zones.values_mut().find(is_in) else { continue };
+            let arrive = Arrive::Match(Seat { number, side, size: 1 });
+            zone.handle_call(character, ARENA, arrive);
         }
     }
 

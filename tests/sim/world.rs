@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use undercroft::client::{Legend, Output};
 use undercroft::game::rng::{Rng, mix};
+use undercroft::game::state::ZoneState;
 use undercroft::gateway;
+use undercroft::model::CharacterId;
 use undercroft::sim;
 
 use crate::network::{Network, Packet, Weather};
@@ -44,6 +46,7 @@ pub struct World {
     pub cuts: u32,
     pub stalls: u32,
     pub torn: u32,
+    matches: u64,
 }
 
 /// What a run came to; equal for equal seeds.
@@ -61,8 +64,12 @@ pub struct Outcome {
     pub carried: u64,
     /// Times that somebody went through the gate of an arena.
     pub fights: u64,
+    /// Bouts that somebody has won.
+    pub bouts: usize,
 }
 
+/// Of ten thousand: how often somebody is called into a match.
+const MATCH_CHANCE: u32 = 40;
 pub const TICK: Duration = Duration::from_millis(50);
 
 impl World {
@@ -85,6 +92,7 @@ impl World {
             cuts: 0,
             stalls: 0,
             torn: 0,
+            matches: 0,
         }
     }
 
@@ -110,12 +118,23 @@ impl World {
         self.check()
     }
 
+    /// Now and then two are called into a match.
+    fn call(&mut self) {
+        let mut rng = Rng::new(self.seed, 1, self.now.as_millis() as u64);
+        let Some(server) = &mut self.server else { return };
+        if rng.below(10_000) < MATCH_CHANCE {
+            let count = self.players.len() as u32;
+            let first = rng.below(count);
+            let second = (first + 1 + rng.below(count - 1)) % count;
+            self.matches += 1;
+            let both = [first, second].map(|n| CharacterId(u64::from(n) + 1));
+            server.call(self.matches, both);
+        }
+    }
+
     fn is_settled(&self) -> bool {
         self.players.iter().all(|p| p.client.is_playing() && p.client.waiting() == 0)
-            && self
-                .server
-                .as_ref()
-                .is_some_and(|s| s.zones.values().all(|z| z.state().departures.is_empty()))
+            && self.server.as_ref().is_some_and(|s| s.zones.values().all(|z| is_quiet(z.state())))
     }
 
     fn tick(&mut self, active: bool) {
@@ -124,6 +143,9 @@ impl World {
             self.now += Duration::from_millis(1);
             self.deliver();
             self.tick_clients(active && self.now.as_millis().is_multiple_of(100));
+        }
+        if active {
+            self.call();
         }
         let crash = self.rng.below(10_000) < self.faults.crash;
         // A crash comes before the tick, between appending and writing, between writing and
@@ -245,6 +267,11 @@ impl World {
     }
 }
 
+/// Whether a zone waits for nobody.
+fn is_quiet(state: &ZoneState) -> bool {
+    state.departures.is_empty() && state.bouts.is_empty()
+}
+
 fn holder(players: &mut [Player], connection: u64) -> Option<&mut Player> {
     players.iter_mut().find(|p| p.connection == Some(connection))
 }
@@ -314,6 +341,7 @@ impl World {
             reference.follow(fresh(seed, id), entries.unwrap_or_default(), state);
         }
         reference.check_moves(&server.disk.sheets);
+        reference.check_bouts(&server.disk.bouts);
         let states: Vec<_> = server.zones.values().map(undercroft::zone::Zone::state).collect();
         check_conservation(&states, seed);
         for player in &self.players {
@@ -329,6 +357,7 @@ impl World {
             torn: self.torn,
             carried: reference.carried,
             fights: reference.fights,
+            bouts: server.disk.bouts.len(),
         }
     }
 }

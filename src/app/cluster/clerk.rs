@@ -1,7 +1,7 @@
 //! The clerk's thread: takes characters that leave a zone to where they go, and notes where they
 //! are. What fails is done again: a zone says every second what nobody has confirmed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ pub struct Parts {
 /// Starts the thread; it ends when the last [`Clerk`] is gone.
 pub fn spawn(parts: Parts) -> std::io::Result<(Clerk, JoinHandle<()>)> {
     let (requests, inbox) = crossbeam_channel::unbounded();
-    let thread = Thread { inbox, placing: BTreeMap::new(), bouts: VecDeque::new(), parts };
+    let thread = Thread { inbox, placing: BTreeMap::new(), parts };
     let handle = std::thread::Builder::new().name("clerk".to_owned());
     Ok((Clerk { requests }, handle.spawn(move || thread.run())?))
 }
@@ -79,8 +79,6 @@ struct Thread {
     inbox: Receiver<Request>,
     /// Where characters are that the table does not know yet.
     placing: BTreeMap<CharacterId, (u64, ZoneId)>,
-    /// Those that are not kept for the store yet, oldest first.
-    bouts: VecDeque<Bout>,
     parts: Parts,
 }
 
@@ -89,16 +87,12 @@ impl Thread {
         loop {
             match self.inbox.recv_timeout(RETRY_AFTER) {
                 Ok(Request::Depart(departure)) => self.depart(&departure),
-                Ok(Request::Fought(bout)) => {
-                    self.bouts.push_back(bout);
-                    self.keep_bouts();
-                }
+                Ok(Request::Fought(bout)) => self.keep_bout(bout),
                 Ok(Request::Placed { character, version, zone }) => {
                     self.placing.insert(character, (version, zone));
                     self.place(character);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.keep_bouts();
                     let waiting: Vec<_> = self.placing.keys().copied().collect();
                     waiting.into_iter().all(|character| self.place(character));
                 }
@@ -118,13 +112,15 @@ impl Thread {
         noted.is_ok()
     }
 
-    fn keep_bouts(&mut self) {
-        while let Some(&bout) = self.bouts.front() {
-            if let Err(error) = self.keep(&News::Bout(bout)) {
-                return log::warn!(zone = bout.zone.0; "{error}; trying again");
-            }
-            self.bouts.pop_front();
+    /// Keeps a bout for the store, and tells its zone so.
+    fn keep_bout(&self, bout: Bout) {
+        let Some(&loser) = bout.losers.first() else { return };
+        let (zone, tick) = (bout.zone, bout.tick);
+        if let Err(error) = self.keep(&News::Bout(bout)) {
+            return log::warn!(zone = zone.0; "{error}; it will be told again");
         }
+        let mail = mail::encode(&ToZoneMail::Recorded { tick, loser });
+        self.parts.bus.publish(&mail::zone(zone), mail);
     }
 
     fn keep(&self, news: &News) -> Result<(), QueueError> {

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::game::state::{Departure, DepartureKey};
+use crate::game::state::{Arrive, Departure, DepartureKey};
 use crate::gateway::{Present, Used};
-use crate::model::{AccountId, CharacterId, GatewayId, InstanceId, ZoneId};
+use crate::model::{AccountId, CharacterId, GatewayId, InstanceId, Tick, ZoneId};
 use crate::protocol::bus::{Bundle, ToZone};
 
 /// The format of what this version says.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// Heard by all gateways, and by instances whose zones wait for others.
 pub const GATEWAYS: &str = "gateways";
@@ -57,6 +57,8 @@ pub enum ToZoneMail {
     Gateway { gateway: GatewayId, messages: Vec<ToZone> },
     Arrival(Departure),
     Confirmed(DepartureKey),
+    Call { character: CharacterId, to: ZoneId, arrive: Arrive },
+    Recorded { tick: Tick, loser: CharacterId },
 }
 
 /// What is said to a gateway.

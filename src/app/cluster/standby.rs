@@ -29,8 +29,6 @@ const FOLLOWED_FOR: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The wait before a zone is followed anew that could not be.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// Bouts that the owner has told the store by then are not told again.
-const BOUTS_KEPT_TICKS: u64 = 2_400;
 /// How long the state of a zone is kept that is followed no more: mostly it is this instance's now.
 const KEPT_FOR: Duration = Duration::from_secs(5);
 
@@ -186,9 +184,7 @@ impl Thread {
                     Tailed::Entry(entry) if entry.tick <= followed.replayer.state().tick => return,
                     Tailed::Entry(entry) => {
                         followed.heard = now;
-                        let told = Tick(entry.tick.0.saturating_sub(BOUTS_KEPT_TICKS));
                         let applied = followed.replayer.apply(&loader::from_journal(entry));
-                        followed.replayer.forget_bouts(told);
                         applied.err().map(LoadError::from)
                     }
                     Tailed::Ended(error) => Some(error.into()),

@@ -59,6 +59,12 @@ impl Tenancy {
                 }
                 Some(ToZoneMail::Arrival(departure)) => ("moves", Message::Arrival(departure)),
                 Some(ToZoneMail::Confirmed(key)) => ("moves", Message::Confirmed(key)),
+                Some(ToZoneMail::Call { character, to, arrive }) => {
+                    ("moves", Message::Call { zone, character, to, arrive })
+                }
+                Some(ToZoneMail::Recorded { tick, loser }) => {
+                    ("bouts", Message::Recorded { zone, tick, loser })
+                }
                 None => return log::warn!(zone = zone.0; "a message of another version is lost"),
             };
             heard.with_label_values(&[kind]).inc();

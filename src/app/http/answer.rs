@@ -94,6 +94,7 @@ impl Problem {
             Self::Refused(LobbyError::NoTicket) => (StatusCode::NOT_FOUND, "no_ticket"),
             Self::Refused(LobbyError::PartyFull) => (StatusCode::CONFLICT, "party_full"),
             Self::Refused(LobbyError::InParty) => (StatusCode::CONFLICT, "in_party"),
+            Self::Refused(LobbyError::NotAllocated) => (StatusCode::CONFLICT, "not_allocated"),
             Self::Refused(LobbyError::HasTicket) => (StatusCode::CONFLICT, "has_ticket"),
             Self::Refused(LobbyError::WrongSize) => (StatusCode::CONFLICT, "wrong_size"),
             Self::Refused(LobbyError::Full) => (StatusCode::SERVICE_UNAVAILABLE, "lobby_full"),

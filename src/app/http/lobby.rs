@@ -15,9 +15,11 @@ use super::{App, blocking};
 use crate::game::catalog::arenas::{self, ARENAS};
 use crate::model::limits::FLOORS;
 use crate::model::{AccountId, CharacterId, ZoneId};
+use crate::nats::table::TableError;
 use crate::services::Lobby;
 use crate::services::lobby::{
-    self, LobbyError, Member, Mode, Party, Places, State as Stage, Ticket, Wanted,
+    self, Allocation, LobbyError, Member, Mode, Party, Places, Progress, State as Stage, Ticket,
+    Wanted,
 };
 
 /// Gateways that somebody may have measured, and bytes of the name of each.
@@ -145,10 +147,51 @@ pub(super) async fn ticket(
     Path(number): Path<String>,
 ) -> Result<Response, Problem> {
     let number = number.parse().map_err(|_| Problem::NotFound)?;
-    let shown = change(&app, move |lobby, now| {
+    Ok(answer::json(StatusCode::OK, &call(&app, number, account).await?))
+}
+
+pub(super) async fn take_up(
+    State(app): State<Arc<App>>,
+    Caller(account): Caller,
+    Path(number): Path<String>,
+) -> Result<Response, Problem> {
+    let number = number.parse().map_err(|_| Problem::NotFound)?;
+    change(&app, move |lobby, now| lobby.take_up(now, number, account)).await?;
+    Ok(answer::json(StatusCode::OK, &call(&app, number, account).await?))
+}
+
+/// Shows a ticket, once those of the account have been called who are to be.
+async fn call(app: &Arc<App>, number: u64, account: AccountId) -> Result<Value, Problem> {
+    let show = move |lobby: &mut Lobby, now| {
         lobby.ticket(now, number, account).map(|ticket| show_ticket(number, ticket))
+    };
+    let seen = change(app, move |lobby, now| lobby.ticket(now, number, account).cloned()).await?;
+    let (Stage::Allocated(allocation), Some(calls)) = (&seen.state, &app.config.calls) else {
+        return change(app, show).await;
+    };
+    let own = seen.members.iter().filter(|member| member.account == account);
+    let own = own.filter_map(|it| Some((it.character, *allocation.progress.get(&it.character)?)));
+    let is_due = |(_, progress): &(CharacterId, Progress)| *progress != Progress::Arrived;
+    let due: Vec<_> = own.filter(is_due).collect();
+    if !allocation.is_called || due.is_empty() {
+        return change(app, show).await;
+    }
+    let (calls, allocation, size) = (calls.clone(), allocation.clone(), seen.members.len());
+    let called = tokio::task::spawn_blocking(move || {
+        let call = |(character, progress)| {
+            Ok((character, calls.call(character, progress, &allocation, size)?))
+        };
+        due.into_iter().map(call).collect::<Result<Vec<_>, TableError>>()
     });
-    Ok(answer::json(StatusCode::OK, &shown.await?))
+    let called = called.await.map_err(|_| Problem::Internal)?;
+    let called = called.map_err(|error| Problem::Lobby(error.to_string()))?;
+    change(app, move |lobby, now| {
+        for &(character, progress) in &called {
+            lobby.note_progress(number, character, progress);
+        }
+        show(lobby, now)
+    })
+    .await
 }
 
 pub(super) async fn cancel(
@@ -232,18 +275,24 @@ fn show_party(code: &str, party: &Party) -> Value {
     json!({ "code": code, "members": show_members(&party.members) })
 }
 
+fn show_allocation(allocation: &Allocation) -> Value {
+    let Allocation { zone, gateway, seat: _, against, progress, is_called: _, until } = allocation;
+    let arena = arenas::of_zone(*zone).map(|arena| arena.name);
+    json!({
+        "zone": zone.0, "arena": arena, "gateway": gateway, "against": show_members(against),
+        "progress": progress, "until": until,
+    })
+}
+
 fn show_ticket(number: u64, ticket: &Ticket) -> Value {
     let (state, allocation) = match &ticket.state {
         Stage::Waiting => ("waiting", Value::Null),
         Stage::Expired { .. } => ("expired", Value::Null),
         Stage::Cancelled { .. } => ("cancelled", Value::Null),
-        Stage::Allocated { zone, gateway, against, until } => {
-            let arena = arenas::of_zone(*zone).map(|arena| arena.name);
-            let allocation = json!({
-                "zone": zone.0, "arena": arena, "gateway": gateway,
-                "against": show_members(against), "until": until,
-            });
-            ("allocated", allocation)
+        Stage::Over { .. } => ("over", Value::Null),
+        Stage::Allocated(allocation) => {
+            let state = if allocation.is_called { "called" } else { "allocated" };
+            (state, show_allocation(allocation))
         }
     };
     json!({

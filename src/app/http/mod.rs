@@ -29,6 +29,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::app::calls::Calls;
 use crate::app::cluster::gateways::Gateways;
 use crate::app::cluster::mail::Alive;
 use crate::app::keys::Keys;
@@ -67,6 +68,8 @@ pub struct Config {
     pub gateways: Option<Arc<Gateways>>,
     /// Where parties and tickets are kept.
     pub lobby: Arc<Keeper>,
+    /// How characters are called to where a ticket leads.
+    pub calls: Option<Calls>,
     pub ticks_per_second: u32,
     /// Seconds for which a token of access is good.
     pub token_lifetime_s: u64,
@@ -87,6 +90,7 @@ impl Default for Config {
             certificate_hashes: Hashes::default(),
             gateways: None,
             lobby: Arc::default(),
+            calls: None,
             ticks_per_second: crate::model::limits::TICKS_PER_SECOND_DEFAULT,
             token_lifetime_s: 30 * 24 * 3_600,
             requests_per_minute: 120,

@@ -39,6 +39,12 @@ pub(super) fn routes() -> Vec<Route> {
         (Method::POST, "/api/matchmaking/tickets", "request_ticket", post(lobby::request)),
         (Method::GET, "/api/matchmaking/tickets/{ticket}", "ticket", get(lobby::ticket)),
         (Method::DELETE, "/api/matchmaking/tickets/{ticket}", "cancel", delete(lobby::cancel)),
+        (
+            Method::POST,
+            "/api/matchmaking/tickets/{ticket}/take-up",
+            "take_up",
+            post(lobby::take_up),
+        ),
         (Method::GET, "/content.json", "content", get(site::serve)),
     ]
     .map(|(method, path, label, answer)| Route { method, path, label, answer })

@@ -11,7 +11,7 @@ use crate::disk;
 use crate::disk::scratch::Scratch;
 use crate::model::CharacterId;
 use crate::services::{Claims, Kind, Tokens};
-use crate::store::{Death, Duel, PostgresStore, Summary};
+use crate::store::{Bout, Death, PostgresStore, Summary};
 
 struct Server {
     router: Router,
@@ -383,8 +383,9 @@ async fn the_best_and_their_duels_are_listed_and_stay_good_for_a_while() {
         ["Ada", "Eve"].map(|name| store.create_character(account, name, 1).unwrap().id);
     assert_eq!(server.get("/api/leaderboard?by=gold").await.json(), json!([]));
     for at in 0..25 {
-        let duel = Duel { arena: crate::model::ZoneId(1_001), winner: ada, loser: eve, at };
-        store.record_duel(&at.to_string(), &duel, |_, _| 2).unwrap();
+        let arena = crate::model::ZoneId(1_001);
+        let bout = Bout { arena, winners: &[ada], losers: &[eve], at };
+        store.record_bout(&at.to_string(), &bout, |_, _| 2).unwrap();
     }
     let best = server.get("/api/leaderboard?by=rating").await;
     let row = |id: CharacterId, name: &str, rating: i32, wins: u32, losses: u32| {
@@ -410,8 +411,9 @@ async fn the_best_and_their_duels_are_listed_and_stay_good_for_a_while() {
     assert_eq!((rest["duels"].as_array().unwrap().len(), &rest["before"]), (5, &Value::Null));
 
     // What comes meanwhile is seen when the answer has gone stale.
-    let duel = Duel { arena: crate::model::ZoneId(1_001), winner: eve, loser: ada, at: 99 };
-    store.record_duel("last", &duel, |_, _| 2).unwrap();
+    let arena = crate::model::ZoneId(1_001);
+    let bout = Bout { arena, winners: &[eve], losers: &[ada], at: 99 };
+    store.record_bout("last", &bout, |_, _| 2).unwrap();
     assert_eq!(server.get(&path).await.json(), page);
     let text = server.metrics.encode();
     for line in [

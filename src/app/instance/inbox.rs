@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::game::state::{Departure, DepartureKey};
+use crate::game::state::{Arrive, Bout, Departure, DepartureKey};
 use crate::model::limits::SIMULATION_MESSAGES_MAX;
-use crate::model::{GatewayId, InstanceId, Tick, ZoneId};
+use crate::model::{CharacterId, GatewayId, InstanceId, Tick, ZoneId};
 use crate::protocol::bus::ToZone;
 use crate::zone::Zone;
 
@@ -21,6 +21,19 @@ pub enum Message {
     },
     Arrival(Departure),
     Confirmed(DepartureKey),
+    /// A character of `zone` is wanted in another.
+    Call {
+        zone: ZoneId,
+        character: CharacterId,
+        to: ZoneId,
+        arrive: Arrive,
+    },
+    /// The store's side has a bout of `zone`.
+    Recorded {
+        zone: ZoneId,
+        tick: Tick,
+        loser: CharacterId,
+    },
     /// The journal has a zone up to a tick; `token` is the request's.
     Durable {
         zone: ZoneId,
@@ -90,6 +103,14 @@ impl Threads {
 
     fn inbox(&self, zone: ZoneId) -> &Sender<Message> {
         &self.inboxes[zone.0 as usize % self.inboxes.len()]
+    }
+
+    /// The store's side has a bout.
+    pub fn recorded(&self, bout: &Bout) {
+        if let Some(&loser) = bout.losers.first() {
+            let (zone, tick) = (bout.zone, bout.tick);
+            self.send(zone, Message::Recorded { zone, tick, loser });
+        }
     }
 
     /// Tells every thread that a gateway is gone.

@@ -195,7 +195,10 @@ impl Thread {
 
     fn handle(&mut self, message: Message) {
         let id = match &message {
-            Message::Gateway { zone, .. } | Message::Durable { zone, .. } => *zone,
+            Message::Gateway { zone, .. }
+            | Message::Durable { zone, .. }
+            | Message::Call { zone, .. }
+            | Message::Recorded { zone, .. } => *zone,
             Message::Arrival(departure) => match departure.to {
                 Destination::Zone { zone, .. } => zone,
                 Destination::Store => return,
@@ -225,6 +228,10 @@ impl Thread {
             }
             Message::Arrival(departure) => zone.handle_arrival(departure),
             Message::Confirmed(key) => zone.handle_confirmed(key),
+            Message::Call { character, to, arrive, .. } => {
+                zone.handle_call(character, to, arrive);
+            }
+            Message::Recorded { tick, loser, .. } => zone.handle_recorded(tick, loser),
             // A late one of the zone as it was before would let out frames that are not durable.
             Message::Durable { token, .. } if !self.appends.is_current(id, token) => {}
             Message::Durable { tick, .. } => {
@@ -294,6 +301,8 @@ impl Thread {
             Message::Gateway { .. }
             | Message::Arrival(_)
             | Message::Confirmed(_)
+            | Message::Call { .. }
+            | Message::Recorded { .. }
             | Message::Durable { .. }
             | Message::Refused { .. }
             | Message::SnapshotSaved { .. }

@@ -129,6 +129,8 @@ impl Thread {
             }
         }
         self.depart_again(|_| true);
+        let unrecorded = self.zones.values().flat_map(Zone::unrecorded);
+        unrecorded.for_each(|bout| self.parts.outlet.fought(bout.clone()));
         let late = |leaving: &Leaving| now.duration_since(leaving.since) > SNAPSHOT_WAIT_MAX;
         let is_late = |(&zone, leaving): (&ZoneId, &Leaving)| {
             (late(leaving) && leaving.saving.is_some()).then_some(zone)
@@ -180,6 +182,8 @@ impl Thread {
             Message::Gateway { .. }
             | Message::Arrival(_)
             | Message::Confirmed(_)
+            | Message::Call { .. }
+            | Message::Recorded { .. }
             | Message::Durable { .. }
             | Message::Loaded(_)
             | Message::Unloadable(_)

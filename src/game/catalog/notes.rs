@@ -237,6 +237,15 @@ notes! {
     ItemsScatter: "everything that {who} carried lies scattered.";
     RespawnSoon: "{who} will wake up again in {n} seconds.";
     ArenaWins: "{who} win|wins the bout against {other}.";
+
+    // Matches.
+    Called: "{who} follow|follows a call.";
+    MatchWaits: "the match begins when everybody is here.";
+    MatchBegins: "the match begins!";
+    MatchWon: "the match is won.";
+    MatchLost: "the match is lost.";
+    MatchDrawn: "the match is over: nobody has won it.";
+    MatchVoid: "somebody is missing: there is no match.";
 }
 
 impl Note {

@@ -1,115 +1,26 @@
-//! Matchmaking: tickets wait until others fit, then they have an allocation for a while.
+//! Matchmaking: tickets wait until others fit, then they have an allocation for a while. Who takes
+//! it up is called to where it leads: to a floor at once, into a match when everybody has.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
+use super::ticket::{Allocation, MatchSeat, Mode, POLL_LEASE, Progress, State, Ticket, Wanted};
 use super::{Lobby, LobbyError, Member};
 use crate::model::{AccountId, CharacterId, ZoneId};
 
 /// Tickets at once, those that have ended and are remembered among them.
 const TICKETS_MAX: usize = 2_000;
-/// Seconds for which a ticket waits without being asked after.
-const POLL_LEASE: u64 = 30;
-/// Seconds in which an allocation has to be taken up.
+/// Seconds in which an allocation has to be taken up, and again for which those who have are called.
 const ALLOCATION_LEASE: u64 = 60;
 /// Seconds for which a ticket that has ended is remembered, for who asks again with its key.
 const REMEMBERED: u64 = 300;
-/// The gap between ratings that is taken at once, what each second of waiting adds, and the most.
-const GAP: (u64, u64, u64) = (100, 10, 2_000);
-
-/// What is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// A floor of the dungeon for a party, or for one.
-    Dungeon,
-    /// One against one in an arena.
-    Duel,
-    /// A party against another of the same size in an arena.
-    Teams,
-}
-
-/// What somebody asks for.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    pub account: AccountId,
-    /// Names the wish: asked for again, it is the same ticket.
-    pub key: String,
-    pub mode: Mode,
-    pub members: Vec<Member>,
-    /// In arenas; of a party, the mean.
-    pub rating: i32,
-    /// The floor that fits the weakest.
-    pub floor: ZoneId,
-    /// Milliseconds to gateways, as the client has measured them.
-    pub latencies: BTreeMap<String, u32>,
-}
-
-/// Somebody who waits, or has an allocation, or did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ticket {
-    pub account: AccountId,
-    key: String,
-    pub mode: Mode,
-    pub members: Vec<Member>,
-    pub rating: i32,
-    floor: ZoneId,
-    latencies: BTreeMap<String, u32>,
-    since: u64,
-    asked: u64,
-    pub state: State,
-}
-
-/// What has become of a ticket. Times end what is not taken up or asked after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
-    Waiting,
-    /// `against` is empty in the dungeon.
-    Allocated {
-        zone: ZoneId,
-        gateway: Option<String>,
-        against: Vec<Member>,
-        until: u64,
-    },
-    Expired {
-        at: u64,
-    },
-    Cancelled {
-        at: u64,
-    },
-}
+/// Matches are numbered by the second, and so many bits within it.
+const MATCHES_A_SECOND_BITS: u32 = 20;
 
 /// Where allocations can lead now: gateways that take players, the emptiest first, and arenas.
 #[derive(Clone, Copy, Debug)]
 pub struct Places<'a> {
     pub gateways: &'a [String],
     pub arenas: &'a [ZoneId],
-}
-
-impl Ticket {
-    /// When a ticket that waits ends unless it is asked after.
-    #[must_use]
-    pub fn lease(&self) -> u64 {
-        self.asked + POLL_LEASE
-    }
-
-    /// The gap between ratings that it takes by now.
-    fn gap(&self, now: u64) -> u64 {
-        let (first, each, most) = GAP;
-        (first + each * now.saturating_sub(self.since)).min(most)
-    }
-
-    fn fits(&self, other: &Self, now: u64) -> bool {
-        let gap = u64::from(self.rating.abs_diff(other.rating));
-        self.mode == other.mode
-            && self.members.len() == other.members.len()
-            && gap <= self.gap(now).min(other.gap(now))
-    }
-
-    fn is_live(&self) -> bool {
-        matches!(self.state, State::Waiting | State::Allocated { .. })
-    }
 }
 
 impl Lobby {
@@ -135,6 +46,12 @@ impl Lobby {
         }
         if self.tickets.len() >= TICKETS_MAX {
             return Err(LobbyError::Full);
+        }
+        // Whoever looks for something else is called to the last no more.
+        for ticket in self.tickets.values_mut().filter(|it| it.members.iter().any(is_wanted)) {
+            if matches!(ticket.state, State::Allocated(_)) {
+                ticket.state = State::Over { at: now };
+            }
         }
         let Wanted { account, key, mode, members, rating, floor, latencies } = wanted;
         self.newest += 1;
@@ -166,10 +83,54 @@ impl Lobby {
     /// Ends a ticket that waits or has an allocation; one that has ended stays as it ended.
     pub fn cancel(&mut self, now: u64, number: u64, account: AccountId) -> Result<(), LobbyError> {
         self.ticket(now, number, account)?;
-        if let Some(ticket) = self.tickets.get_mut(&number).filter(|it| it.is_live()) {
-            ticket.state = State::Cancelled { at: now };
+        let Some(ticket) = self.tickets.get_mut(&number) else { return Ok(()) };
+        let is_over = !matches!(ticket.state, State::Waiting | State::Allocated(_));
+        if is_over {
+            return Ok(());
+        }
+        let ended = std::mem::replace(&mut ticket.state, State::Cancelled { at: now });
+        // The other side waits again, unless it is on its way.
+        if let State::Allocated(Allocation { seat: Some(seat), is_called: false, .. }) = ended {
+            for other in self.tickets.values_mut().filter(|it| it.is_in(seat.number)) {
+                (other.state, other.asked) = (State::Waiting, now);
+            }
         }
         Ok(())
+    }
+
+    /// Takes an allocation up for the members of an account; one that is called already is.
+    pub fn take_up(&mut self, now: u64, number: u64, account: AccountId) -> Result<(), LobbyError> {
+        self.ticket(now, number, account)?;
+        let ticket = self.tickets.get_mut(&number).ok_or(LobbyError::NoTicket)?;
+        let State::Allocated(allocation) = &mut ticket.state else {
+            return Err(LobbyError::NotAllocated);
+        };
+        for member in ticket.members.iter().filter(|member| member.account == account) {
+            allocation.progress.entry(member.character).or_insert(Progress::TakenUp);
+        }
+        if allocation.is_called {
+            return Ok(());
+        }
+        let Some(seat) = allocation.seat else {
+            (allocation.is_called, allocation.until) = (true, now + ALLOCATION_LEASE);
+            return Ok(());
+        };
+        let mut sides = self.tickets.values().filter(|it| it.is_in(seat.number));
+        if sides.all(|ticket| ticket.is_taken_up()) {
+            for ticket in self.tickets.values_mut().filter(|it| it.is_in(seat.number)) {
+                if let State::Allocated(allocation) = &mut ticket.state {
+                    (allocation.is_called, allocation.until) = (true, now + ALLOCATION_LEASE);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes how far somebody is who was called.
+    pub fn note_progress(&mut self, number: u64, character: CharacterId, progress: Progress) {
+        let ticket = self.tickets.get_mut(&number);
+        let Some(State::Allocated(allocation)) = ticket.map(|it| &mut it.state) else { return };
+        allocation.progress.insert(character, progress);
     }
 
     /// Ends what waits of any of these characters.
@@ -197,16 +158,20 @@ impl Lobby {
         for ticket in self.tickets.values_mut() {
             let end = match ticket.state {
                 State::Waiting => ticket.lease(),
-                State::Allocated { until, .. } => until,
-                State::Expired { .. } | State::Cancelled { .. } => u64::MAX,
+                State::Allocated(Allocation { until, .. }) => until,
+                State::Over { .. } | State::Expired { .. } | State::Cancelled { .. } => u64::MAX,
             };
-            if now >= end {
+            if now >= end && ticket.state == State::Waiting {
                 ticket.state = State::Expired { at: now };
+            } else if now >= end {
+                ticket.lapse(now);
             }
         }
         self.tickets.retain(|_, ticket| match ticket.state {
-            State::Waiting | State::Allocated { .. } => true,
-            State::Expired { at } | State::Cancelled { at } => now < at + REMEMBERED,
+            State::Waiting | State::Allocated(_) => true,
+            State::Over { at } | State::Expired { at } | State::Cancelled { at } => {
+                now < at + REMEMBERED
+            }
         });
         let waiting = self.tickets.iter().filter(|(_, it)| it.state == State::Waiting);
         let waiting: Vec<u64> = waiting.map(|(&number, _)| number).collect();
@@ -221,8 +186,10 @@ impl Lobby {
             } else if let (Some(other), Some(arena)) =
                 (self.opponent(now, number), self.emptiest(places))
             {
-                self.allocate(now, number, Some(other), arena, places);
-                self.allocate(now, other, Some(number), arena, places);
+                // Higher than those of any lobby before this one.
+                self.newest_match = (self.newest_match + 1).max(now << MATCHES_A_SECOND_BITS);
+                self.allocate(now, number, Some((other, 0)), arena, places);
+                self.allocate(now, other, Some((number, 1)), arena, places);
             }
         }
     }
@@ -240,7 +207,7 @@ impl Lobby {
     /// The arena that the fewest have been sent to.
     fn emptiest(&self, places: Places<'_>) -> Option<ZoneId> {
         let sent = |arena: ZoneId| {
-            let leads_there = |ticket: &&Ticket| matches!(ticket.state, State::Allocated { zone, .. } if zone == arena);
+            let leads_there = |ticket: &&Ticket| matches!(&ticket.state, State::Allocated(it) if it.zone == arena);
             self.tickets.values().filter(leads_there).count()
         };
         places.arenas.iter().copied().min_by_key(|&arena| sent(arena))
@@ -250,15 +217,24 @@ impl Lobby {
         &mut self,
         now: u64,
         number: u64,
-        other: Option<u64>,
+        other: Option<(u64, u8)>,
         zone: ZoneId,
         places: Places<'_>,
     ) {
-        let against = other.map(|other| self.tickets[&other].members.clone()).unwrap_or_default();
+        let against = other.map(|(other, _)| self.tickets[&other].members.clone());
+        let seat = other.map(|(_, side)| MatchSeat { number: self.newest_match, side });
         let Some(ticket) = self.tickets.get_mut(&number) else { return };
         // Each over the gateway that is nearest to it; unmeasured ones come last, in their order.
         let far = |gateway: &&String| ticket.latencies.get(*gateway).copied().unwrap_or(u32::MAX);
         let gateway = places.gateways.iter().min_by_key(far).cloned();
-        ticket.state = State::Allocated { zone, gateway, against, until: now + ALLOCATION_LEASE };
+        ticket.state = State::Allocated(Allocation {
+            zone,
+            gateway,
+            seat,
+            against: against.unwrap_or_default(),
+            progress: BTreeMap::new(),
+            is_called: false,
+            until: now + ALLOCATION_LEASE,
+        });
     }
 }

@@ -8,13 +8,15 @@ mod matchmaking;
 mod party;
 #[cfg(test)]
 mod tests;
+mod ticket;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use matchmaking::{Mode, Places, State, Ticket, Wanted};
+pub use matchmaking::Places;
 pub use party::{PARTY_MAX, Party, code};
+pub use ticket::{Allocation, MatchSeat, Mode, Progress, State, Ticket, Wanted};
 
 use crate::model::{AccountId, CharacterId};
 
@@ -23,6 +25,7 @@ use crate::model::{AccountId, CharacterId};
 pub struct Lobby {
     /// The number of the newest ticket.
     newest: u64,
+    newest_match: u64,
     parties: BTreeMap<String, Party>,
     tickets: BTreeMap<u64, Ticket>,
 }
@@ -46,6 +49,8 @@ pub enum LobbyError {
     InParty,
     #[error("there is no such ticket")]
     NoTicket,
+    #[error("there is nothing to take up: the ticket waits or has ended")]
+    NotAllocated,
     #[error("somebody of these has another ticket already; cancel that first")]
     HasTicket,
     #[error("a duel is for one, a fight of teams for a party of two or more")]

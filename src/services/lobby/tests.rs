@@ -31,6 +31,11 @@ fn state(lobby: &mut Lobby, now: u64, number: u64) -> State {
     lobby.ticket(now, number, account).unwrap().state.clone()
 }
 
+fn allocation(state: State) -> Allocation {
+    let State::Allocated(allocation) = state else { panic!("{state:?}") };
+    allocation
+}
+
 #[test]
 fn parties_are_joined_by_their_code_and_left() {
     let mut lobby = Lobby::default();
@@ -86,8 +91,8 @@ fn waiting_widens_the_gap_and_the_nearest_is_taken() {
     advance(&mut lobby, 0);
     // The second and the third are near enough at once; nobody is left for the first.
     let against = |state: State| {
-        let State::Allocated { zone, against, until, .. } = state else { panic!("{state:?}") };
-        (zone, against, until)
+        let it = allocation(state);
+        (it.zone, it.against, it.until)
     };
     assert_eq!(against(state(&mut lobby, 0, 2)), (ARENAS[0], vec![member(3)], 60));
     assert_eq!(against(state(&mut lobby, 0, 3)), (ARENAS[0], vec![member(2)], 60));
@@ -136,12 +141,89 @@ fn a_party_that_changes_waits_no_more_and_each_side_has_its_nearest_gateway() {
     lobby.request(1, wanted(9, 1, Mode::Duel, 1_500)).unwrap();
     let gateways = ["far".to_owned(), "near".to_owned()];
     lobby.advance(1, Places { gateways: &gateways, arenas: &ARENAS });
-    let gateway = |state| {
-        let State::Allocated { gateway, .. } = state else { panic!("{state:?}") };
-        gateway.unwrap()
-    };
+    let gateway = |state| allocation(state).gateway.unwrap();
     assert_eq!(gateway(state(&mut lobby, 1, 2)), "near");
     assert_eq!(gateway(state(&mut lobby, 1, 3)), "far");
+}
+
+#[test]
+fn everybody_takes_a_match_up_before_it_is_called() {
+    let mut lobby = Lobby::default();
+    let request = |lobby: &mut Lobby, first, now| {
+        lobby.request(now, wanted(first, 2, Mode::Teams, 1_500)).unwrap().0
+    };
+    let (one, two) = (request(&mut lobby, 1, 100), request(&mut lobby, 3, 100));
+    assert_eq!(lobby.take_up(100, one, AccountId(1)), Err(LobbyError::NotAllocated));
+    advance(&mut lobby, 100);
+    assert_eq!(lobby.take_up(101, one, AccountId(3)), Err(LobbyError::NoTicket));
+    for (ticket, account) in [(one, 1), (one, 2), (one, 2), (two, 3)] {
+        lobby.take_up(110, ticket, AccountId(account)).unwrap();
+        assert!(!allocation(state(&mut lobby, 110, one)).is_called);
+    }
+    // The one that is missing lets it come to nothing: for its own side, not for the other.
+    advance(&mut lobby, 160);
+    assert_eq!(state(&mut lobby, 160, one), State::Waiting);
+    assert_eq!(state(&mut lobby, 160, two), State::Expired { at: 160 });
+
+    let three = request(&mut lobby, 5, 170);
+    advance(&mut lobby, 170);
+    for (ticket, account) in [(one, 1), (one, 2), (three, 5), (three, 6)] {
+        lobby.take_up(180, ticket, AccountId(account)).unwrap();
+    }
+    let [mine, theirs] = [one, three].map(|it| allocation(state(&mut lobby, 180, it)));
+    assert!(mine.is_called && theirs.is_called);
+    assert_eq!((mine.until, theirs.until), (240, 240));
+    let seats = [mine.seat.unwrap(), theirs.seat.unwrap()];
+    assert_eq!(seats[0].number, seats[1].number);
+    assert_ne!(seats[0].side, seats[1].side);
+    lobby.note_progress(one, CharacterId(2), Progress::Arrived);
+    assert_eq!(
+        allocation(state(&mut lobby, 181, one)).progress[&CharacterId(2)],
+        Progress::Arrived
+    );
+    // Whoever looks for another is called no more; the rest goes on.
+    let other = Wanted { key: "other".into(), ..wanted(5, 1, Mode::Duel, 1_500) };
+    lobby.request(190, other).unwrap();
+    assert_eq!(state(&mut lobby, 190, three), State::Over { at: 190 });
+    advance(&mut lobby, 240);
+    assert_eq!(state(&mut lobby, 240, one), State::Over { at: 240 });
+
+    // A lobby that begins anew does not use numbers again.
+    let mut anew = Lobby::default();
+    for first in [1, 3] {
+        request(&mut anew, first, 241);
+    }
+    advance(&mut anew, 241);
+    assert!(allocation(state(&mut anew, 241, 1)).seat.unwrap().number > seats[0].number);
+}
+
+#[test]
+fn nobody_fights_a_character_of_their_own() {
+    let mut lobby = Lobby::default();
+    let two = Member { account: AccountId(1), ..member(2) };
+    lobby.request(0, wanted(1, 1, Mode::Duel, 1_500)).unwrap();
+    let own = Wanted { key: "own".into(), members: vec![two], ..wanted(1, 1, Mode::Duel, 1_500) };
+    lobby.request(0, own).unwrap();
+    advance(&mut lobby, 1);
+    assert_eq!(lobby.waiting()[1], (Mode::Duel, 2));
+}
+
+#[test]
+fn who_cancels_sets_the_other_side_free() {
+    let mut lobby = Lobby::default();
+    for number in [1, 2] {
+        lobby.request(0, wanted(number, 1, Mode::Duel, 1_500)).unwrap();
+    }
+    advance(&mut lobby, 0);
+    lobby.cancel(9, 1, AccountId(1)).unwrap();
+    assert_eq!(state(&mut lobby, 9, 2), State::Waiting);
+    lobby.request(9, wanted(3, 1, Mode::Dungeon, 1_500)).unwrap();
+    advance(&mut lobby, 9);
+    lobby.take_up(10, 3, AccountId(3)).unwrap();
+    let floor = allocation(state(&mut lobby, 10, 3));
+    assert_eq!((floor.is_called, floor.seat, floor.zone), (true, None, ZoneId(3)));
+    lobby.cancel(11, 3, AccountId(3)).unwrap();
+    assert_eq!(state(&mut lobby, 11, 3), State::Cancelled { at: 11 });
 }
 
 /// Somebody does something.
@@ -150,6 +232,7 @@ enum Deed {
     Request { who: u64, mode: Mode, rating: i32 },
     Ask { who: u64 },
     Cancel { who: u64 },
+    TakeUp { who: u64 },
     Wait { seconds: u64 },
 }
 
@@ -160,6 +243,7 @@ fn deed() -> impl Strategy<Value = Deed> {
             .prop_map(|(who, mode, rating)| Deed::Request { who, mode, rating }),
         2 => (0u64..20).prop_map(|who| Deed::Ask { who }),
         1 => (0u64..20).prop_map(|who| Deed::Cancel { who }),
+        2 => (0u64..20).prop_map(|who| Deed::TakeUp { who }),
         3 => (0u64..40).prop_map(|seconds| Deed::Wait { seconds }),
     ]
 }
@@ -175,13 +259,17 @@ fn play(deeds: &[Deed]) -> Lobby {
                 let _ =
                     lobby.request(now, Wanted { key, ..wanted(who * 2 + 1, size, mode, rating) });
             }
-            Deed::Ask { who } | Deed::Cancel { who } => {
+            Deed::Ask { who } | Deed::Cancel { who } | Deed::TakeUp { who } => {
                 let account = AccountId(who * 2 + 1);
                 let own = lobby.tickets.iter().find(|(_, it)| it.account == account);
                 let Some((&ticket, _)) = own else { continue };
                 lobby.ticket(now, ticket, account).unwrap();
                 if matches!(deed, Deed::Cancel { .. }) {
                     lobby.cancel(now, ticket, account).unwrap();
+                }
+                if matches!(deed, Deed::TakeUp { .. }) {
+                    // Refused where nothing is allocated.
+                    let _ = lobby.take_up(now, ticket, account);
                 }
             }
             Deed::Wait { seconds } => now += seconds,
@@ -199,16 +287,22 @@ fn check(lobby: &Lobby, now: u64) {
         let members = ticket.members.iter().map(|it| it.character);
         match &ticket.state {
             State::Waiting => assert!(now < ticket.lease()),
-            State::Allocated { until, zone, against, .. } => {
+            State::Allocated(Allocation { is_called: true, until, seat, progress, .. }) => {
                 assert!(now < *until);
-                let other = lobby.tickets.values().find(|it| it.members == *against);
+                assert!(seat.is_none() || progress.len() == ticket.members.len());
+                continue;
+            }
+            State::Allocated(Allocation { until, zone, against, .. }) => {
+                assert!(now < *until);
+                let is_other = |it: &&Ticket| it.is_live() && it.members == *against;
+                let other = lobby.tickets.values().find(is_other);
                 assert_eq!(against.is_empty(), ticket.mode == Mode::Dungeon);
                 assert_eq!(other.is_none(), ticket.mode == Mode::Dungeon);
                 assert_eq!(ARENAS.contains(zone), ticket.mode != Mode::Dungeon);
                 let size = if ticket.mode == Mode::Dungeon { 0 } else { ticket.members.len() };
                 assert_eq!(against.len(), size);
             }
-            State::Expired { .. } | State::Cancelled { .. } => continue,
+            State::Over { .. } | State::Expired { .. } | State::Cancelled { .. } => continue,
         }
         live.extend(members);
     }

@@ -1,4 +1,5 @@
-//! Deaths and births: bodies leave, the dead wake up, the absent go to rest, strangers arrive.
+//! Deaths and births: bodies leave, the dead wake up, the absent go to rest, matches begin and end,
+//! strangers arrive.
 
 use crate::game::generate;
 use crate::game::state::{Destination, Mode, ZoneKind};
@@ -35,6 +36,7 @@ pub(in crate::sim) fn run(turn: &mut Turn<'_>) {
             turn.depart(character, Destination::Store, None);
         }
     }
+    turn.settle_matches();
     wander_in(turn);
 }
 

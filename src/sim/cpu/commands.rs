@@ -10,6 +10,12 @@ pub(in crate::sim) fn run(turn: &mut Turn<'_>, inputs: &[Input]) {
     for input in inputs {
         apply(turn, input);
     }
+    // Whoever follows a call takes all with it that it was told in the same tick.
+    for input in inputs {
+        if let Input::Call { character, zone, arrive } = input {
+            turn.follow_call(*character, *zone, *arrive);
+        }
+    }
     let characters: Vec<CharacterId> = turn.state.players.keys().copied().collect();
     for character in characters {
         take_turn(turn, character);
@@ -23,6 +29,8 @@ fn apply(turn: &mut Turn<'_>, input: &Input) {
         Input::Connect { character } => turn.connect(*character),
         Input::Disconnect { character } => turn.disconnect(*character),
         Input::Leave { character } => turn.leave(*character),
+        Input::Call { .. } => {}
+        Input::Recorded { tick, loser } => turn.forget_bout(*tick, *loser),
         Input::Command { character, number, command } => {
             accept(turn, *character, *number, command);
         }

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod characters;
+mod matches;
 mod random;
 mod sight;
 mod speed;

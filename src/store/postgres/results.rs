@@ -7,7 +7,8 @@ use sqlx::{AssertSqlSafe, Error, PgConnection, query, query_as, query_scalar};
 use super::{PostgresStore, read_summary};
 use crate::disk::sqlite::{integer, natural};
 use crate::model::{CharacterId, ZoneId};
-use crate::store::{Applied, Board, Duel, Fought, Ranked, StoreError, Summary};
+use crate::store::results::Rated;
+use crate::store::{Applied, Board, Bout, Fought, Ranked, StoreError, Summary};
 
 /// Number, name, best level, depth and gold, rating, wins, losses.
 type RankedRow = (i64, String, i64, i64, i64, i64, i64, i64);
@@ -25,16 +26,15 @@ const DUELS: &str = "
         ) AS fought JOIN characters ON id = other ORDER BY number DESC LIMIT $3";
 
 impl PostgresStore {
-    pub(in crate::store) fn record_duel(
+    pub(in crate::store) fn record_bout(
         &self,
         key: &str,
-        duel: &Duel,
+        bout: &Bout<'_>,
         points: fn(i32, i32) -> i32,
     ) -> Result<Applied, StoreError> {
-        let both = [duel.winner, duel.loser];
         self.change(async |c| {
-            // Locked in one order, so that of two duels of the same two none waits for the other.
-            let mut ratings = BTreeMap::from(both.map(|character| (character, 0)));
+            // Locked in one order, so that of two bouts of the same none waits for the other.
+            let mut ratings: BTreeMap<_, _> = bout.fighters().map(|who| (who, 0)).collect();
             for (&character, kept) in &mut ratings {
                 let rating = rating(c, character, "FOR UPDATE").await?;
                 *kept = rating.ok_or(StoreError::NoCharacter { character })?;
@@ -47,34 +47,9 @@ impl PostgresStore {
             if is_known.is_some() {
                 return Ok(Applied::Before);
             }
-            let [winner, loser] = both.map(|character| ratings[&character]);
-            let won = points(winner, loser);
-            let (winner, loser) = (winner + won, loser - won);
-            query(
-                "INSERT INTO duels(
-                     event_key, arena, winner, loser, winner_rating, loser_rating, points, at)
-                 VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
-            )
-            .bind(key)
-            .bind(i64::from(duel.arena.0))
-            .bind(integer(duel.winner.0))
-            .bind(integer(duel.loser.0))
-            .bind(i64::from(winner))
-            .bind(i64::from(loser))
-            .bind(i64::from(won))
-            .bind(integer(duel.at))
-            .execute(&mut *c)
-            .await?;
-            query("UPDATE characters SET rating = $2, wins = wins + 1 WHERE id = $1")
-                .bind(integer(duel.winner.0))
-                .bind(i64::from(winner))
-                .execute(&mut *c)
-                .await?;
-            query("UPDATE characters SET rating = $2, losses = losses + 1 WHERE id = $1")
-                .bind(integer(duel.loser.0))
-                .bind(i64::from(loser))
-                .execute(c)
-                .await?;
+            for duel in bout.rate(key, &ratings, points) {
+                record_duel(c, bout, &duel).await?;
+            }
             Ok(Applied::Now)
         })
     }
@@ -136,6 +111,41 @@ impl PostgresStore {
             Ok(rating.ok_or(StoreError::NoCharacter { character })?)
         })
     }
+}
+
+async fn record_duel(
+    connection: &mut PgConnection,
+    bout: &Bout<'_>,
+    duel: &Rated,
+) -> Result<(), Error> {
+    let [winner, loser] = [duel.winner, duel.loser].map(|(who, _)| integer(who.0));
+    let [winner_rating, loser_rating] = [duel.winner, duel.loser].map(|(_, it)| i64::from(it));
+    query(
+        "INSERT INTO duels(
+             event_key, arena, winner, loser, winner_rating, loser_rating, points, at)
+         VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(&duel.key)
+    .bind(i64::from(bout.arena.0))
+    .bind(winner)
+    .bind(loser)
+    .bind(winner_rating)
+    .bind(loser_rating)
+    .bind(i64::from(duel.points))
+    .bind(integer(bout.at))
+    .execute(&mut *connection)
+    .await?;
+    query("UPDATE characters SET rating = $2, wins = wins + 1 WHERE id = $1")
+        .bind(winner)
+        .bind(winner_rating)
+        .execute(&mut *connection)
+        .await?;
+    query("UPDATE characters SET rating = $2, losses = losses + 1 WHERE id = $1")
+        .bind(loser)
+        .bind(loser_rating)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn rating(

@@ -1,17 +1,20 @@
 //! What characters have achieved, in SQLite.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Failure, SqliteStore, summary};
+use super::{SqliteStore, summary};
 use crate::disk::sqlite::{integer, natural};
 use crate::model::{CharacterId, ZoneId};
-use crate::store::{Applied, Board, Duel, Fought, Ranked, StoreError, Summary};
+use crate::store::results::Rated;
+use crate::store::{Applied, Board, Bout, Fought, Ranked, StoreError, Summary};
 
 impl SqliteStore {
-    pub(in crate::store) fn record_duel(
+    pub(in crate::store) fn record_bout(
         &self,
         key: &str,
-        duel: &Duel,
+        bout: &Bout<'_>,
         points: fn(i32, i32) -> i32,
     ) -> Result<Applied, StoreError> {
         self.write(|t| {
@@ -20,37 +23,17 @@ impl SqliteStore {
             if is_known {
                 return Ok(Applied::Before);
             }
-            let rating = |character: CharacterId| -> Result<i32, Failure> {
+            let mut ratings = BTreeMap::new();
+            for character in bout.fighters() {
                 let rating: Option<i32> = t
                     .prepare_cached("SELECT rating FROM characters WHERE id = ?1")?
                     .query_row([integer(character.0)], |row| row.get(0))
                     .optional()?;
-                rating.ok_or_else(|| StoreError::NoCharacter { character }.into())
-            };
-            let (winner, loser) = (rating(duel.winner)?, rating(duel.loser)?);
-            let won = points(winner, loser);
-            let (winner, loser) = (winner + won, loser - won);
-            t.prepare_cached(
-                "INSERT INTO duels(
-                     event_key, arena, winner, loser, winner_rating, loser_rating, points, at)
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![
-                key,
-                duel.arena.0,
-                integer(duel.winner.0),
-                integer(duel.loser.0),
-                winner,
-                loser,
-                won,
-                integer(duel.at)
-            ])?;
-            t.prepare_cached("UPDATE characters SET rating = ?2, wins = wins + 1 WHERE id = ?1")?
-                .execute(params![integer(duel.winner.0), winner])?;
-            t.prepare_cached(
-                "UPDATE characters SET rating = ?2, losses = losses + 1 WHERE id = ?1",
-            )?
-            .execute(params![integer(duel.loser.0), loser])?;
+                ratings.insert(character, rating.ok_or(StoreError::NoCharacter { character })?);
+            }
+            for duel in bout.rate(key, &ratings, points) {
+                record_duel(t, bout, &duel)?;
+            }
             Ok(Applied::Now)
         })
     }
@@ -133,5 +116,30 @@ pub(super) fn achieved(t: &Transaction<'_>, id: i64, best: Summary) -> rusqlite:
              best_gold = max(best_gold, ?4) WHERE id = ?1",
     )?
     .execute(params![id, level, depth, integer(gold)])?;
+    Ok(())
+}
+
+fn record_duel(t: &Transaction<'_>, bout: &Bout<'_>, duel: &Rated) -> rusqlite::Result<()> {
+    let [winner, loser] = [duel.winner, duel.loser].map(|(who, _)| integer(who.0));
+    let (winner_rating, loser_rating) = (duel.winner.1, duel.loser.1);
+    t.prepare_cached(
+        "INSERT INTO duels(
+             event_key, arena, winner, loser, winner_rating, loser_rating, points, at)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        duel.key,
+        bout.arena.0,
+        winner,
+        loser,
+        winner_rating,
+        loser_rating,
+        duel.points,
+        integer(bout.at)
+    ])?;
+    t.prepare_cached("UPDATE characters SET rating = ?2, wins = wins + 1 WHERE id = ?1")?
+        .execute(params![winner, winner_rating])?;
+    t.prepare_cached("UPDATE characters SET rating = ?2, losses = losses + 1 WHERE id = ?1")?
+        .execute(params![loser, loser_rating])?;
     Ok(())
 }

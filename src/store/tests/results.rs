@@ -13,8 +13,8 @@ fn characters<const N: usize>(store: &Store, names: [&str; N]) -> [CharacterId; 
     names.map(|name| store.create_character(account, name, 2).unwrap().id)
 }
 
-fn duel(winner: CharacterId, loser: CharacterId, at: u64) -> Duel {
-    Duel { arena: ZoneId(1_001), winner, loser, at }
+fn bout<'a>(winners: &'a [CharacterId], losers: &'a [CharacterId], at: u64) -> Bout<'a> {
+    Bout { arena: ZoneId(1_001), winners, losers, at }
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_duel_counts_once_for_both() {
     check("duels", |store| {
         let [ada, eve] = characters(store, ["Ada", "Eve"]);
         let record = |key: &str, winner, loser, at| {
-            store.record_duel(key, &duel(winner, loser, at), points).unwrap()
+            store.record_bout(key, &bout(&[winner], &[loser], at), points).unwrap()
         };
         assert_eq!(record("one", ada, eve, 70), Applied::Now);
         assert_eq!(record("one", eve, ada, 71), Applied::Before);
@@ -74,7 +74,7 @@ fn a_duel_counts_once_for_both() {
         assert_eq!(store.duels(eve, 0, 9).unwrap(), []);
 
         for (winner, loser) in [(ada, CharacterId(99)), (CharacterId(99), ada)] {
-            let nobody = store.record_duel("x", &duel(winner, loser, 1), points);
+            let nobody = store.record_bout("x", &bout(&[winner], &[loser], 1), points);
             assert!(matches!(nobody, Err(StoreError::NoCharacter { .. })));
         }
         let nobody = store.duels(CharacterId(99), u64::MAX, 9);
@@ -89,11 +89,28 @@ fn duels_that_come_at_once_are_all_rated() {
         let fight = |n: usize| {
             let both = if n.is_multiple_of(2) { (ada, eve) } else { (eve, ada) };
             let key = format!("{}", n / 2 * 2);
-            store.record_duel(&key, &duel(both.0, both.1, 1), |_, _| 7).unwrap() == Applied::Now
+            store.record_bout(&key, &bout(&[both.0], &[both.1], 1), |_, _| 7).unwrap()
+                == Applied::Now
         };
         assert_eq!(at_once(16, fight), 8);
         let (one, two) = (store.rating(ada).unwrap(), store.rating(eve).unwrap());
         assert_eq!(one + two, 2 * RATING_FIRST);
         assert_eq!(store.duels(ada, u64::MAX, 99).unwrap().len(), 8);
+    });
+}
+
+#[test]
+fn teams_are_rated_by_their_means() {
+    check("teams", |store| {
+        let [ada, eve, bob, joe] = characters(store, ["Ada", "Eve", "Bob", "Joe"]);
+        store.record_bout("one", &bout(&[ada], &[joe], 1), |_, _| 100).unwrap();
+        // 1600 and 1500 against 1500 and 1400: 10 less half of the difference of 100.
+        let record = || store.record_bout("two", &bout(&[ada, eve], &[bob, joe], 2), points);
+        assert_eq!(record().unwrap(), Applied::Now);
+        assert_eq!(record().unwrap(), Applied::Before);
+        let ratings = [ada, eve, bob, joe].map(|who| store.rating(who).unwrap());
+        assert_eq!(ratings, [1_560, 1_460, 1_540, 1_440]);
+        let of_joe = store.duels(joe, u64::MAX, 1).unwrap();
+        assert_eq!((of_joe[0].opponent.as_str(), of_joe[0].is_won), ("Eve", false));
     });
 }

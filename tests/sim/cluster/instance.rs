@@ -190,6 +190,7 @@ impl Instance {
                     }
                     ToZoneMail::Arrival(departure) => zone.handle_arrival(departure),
                     ToZoneMail::Confirmed(key) => zone.handle_confirmed(key),
+                    ToZoneMail::Call { .. } | ToZoneMail::Recorded { .. } => {}
                 }
             }
             Mail::Gateways(ToGatewayMail::ZoneUp(up)) => {

@@ -79,6 +79,8 @@ impl Scene {
             departures: Vec::new(),
             arrivals: BTreeMap::new(),
             ledger: Ledger::default(),
+            matches: Vec::new(),
+            bouts: Vec::new(),
             noises: Vec::new(),
             vaults: Vec::new(),
             remembered: Vec::new(),
