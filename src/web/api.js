@@ -1,7 +1,6 @@
 // The HTTP API of the services, and what the page keeps between visits.
 
-async function call(method, path, body) {
-  const headers = {};
+async function call(method, path, body, headers = {}) {
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   const token = vault.token();
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -37,6 +36,13 @@ export const api = {
   characters: () => call('GET', '/api/characters'),
   create: (name) => call('POST', '/api/characters', { name }),
   hallOfFame: () => call('GET', '/api/hall-of-fame'),
+  /** `key` names the wish: asked for again, it is the same ticket. */
+  requestTicket: (character, mode, key) => {
+    return call('POST', '/api/matchmaking/tickets', { character: String(character), mode }, { 'Idempotency-Key': key });
+  },
+  ticket: (ticket) => call('GET', `/api/matchmaking/tickets/${ticket}`),
+  takeUp: (ticket) => call('POST', `/api/matchmaking/tickets/${ticket}/take-up`),
+  cancelTicket: (ticket) => call('DELETE', `/api/matchmaking/tickets/${ticket}`),
 };
 
 function read(storage, key) {

@@ -21,7 +21,7 @@ const HOLD_MS = 170;
 const HELD_AHEAD_MAX = 2;
 
 export class Input {
-  /** `game`: { world, session, pace, renderer, hud, pack, autopilot, keepZoom(zoom) }. */
+  /** `game`: { world, session, pace, renderer, hud, pack, autopilot, matchmaker, keepZoom(zoom) }. */
   constructor(game) {
     Object.assign(this, game);
     this.held = new Map();
@@ -130,6 +130,7 @@ export class Input {
       i: () => this.pack.focus(!this.pack.focused),
       '>': () => this.stairs('>'),
       '<': () => this.stairs('<'),
+      m: () => this.matchmaker.toggle(),
       Enter: () => this.#openChat(),
       '?': () => toggleHelp(true),
       '+': nearer,

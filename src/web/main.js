@@ -10,6 +10,7 @@ import { describeForDebugging } from './debug.js';
 import { Renderer } from './draw/renderer.js';
 import { $, Hud } from './hud.js';
 import { Input } from './input.js';
+import { Matchmaker } from './matchmaker.js';
 import { Pace } from './pace.js';
 import { Pack } from './pack.js';
 import { Screens } from './screens.js';
@@ -32,6 +33,7 @@ class Game {
       command: (command) => this.input.command(command),
       aim: (kind, slot, name) => this.input.aim(kind, slot, name),
     });
+    this.matchmaker = new Matchmaker(this.session, (line) => this.world.say(line, 'plain', performance.now()));
     this.keepZoom = (zoom) => vault.keepSetting('zoom', zoom);
     this.input = new Input(this);
     this.session.addEventListener('welcome', () => this.#welcome());
@@ -83,6 +85,7 @@ class Game {
     $('leave-button').removeEventListener('click', this.leave);
     this.autopilot.stop();
     this.input.end();
+    this.matchmaker.stop();
     this.pack.close();
     this.hud.banner(null);
   }

@@ -42,6 +42,7 @@ assets! {
     "/assets/hud.js" "hud.js" JS;
     "/assets/input.js" "input.js" JS;
     "/assets/main.js" "main.js" JS;
+    "/assets/matchmaker.js" "matchmaker.js" JS;
     "/assets/pace.js" "pace.js" JS;
     "/assets/pack.js" "pack.js" JS;
     "/assets/path.js" "path.js" JS;

@@ -208,6 +208,7 @@ const HELP = [
   ]],
   ['Company', [
     ['enter', 'say something to everyone on the floor'],
+    ['m', 'look for a duel, or stop looking'],
     ['pointer', 'names and describes what is under it'],
   ]],
   ['Picture', [

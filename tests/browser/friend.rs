@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use undercroft::cli::content::ContentTables;
 use undercroft::cli::driver::Driver;
-use undercroft::cli::http::Server;
+use undercroft::cli::http::{Login, Server};
 use undercroft::cli::link::{Connector, Transport};
 use undercroft::client::{Client, Config, Credentials, Knowledge, Legend};
 use undercroft::model::{Command, Direction};
@@ -20,6 +20,7 @@ const STEPS_BETWEEN_WORDS: u32 = 8;
 
 /// A player of its own, on a thread of its own.
 pub(crate) struct Friend {
+    pub(crate) login: Login,
     heard: Receiver<String>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -28,15 +29,16 @@ pub(crate) struct Friend {
 impl Friend {
     pub(crate) fn join(server: &str) -> Self {
         let server = Server::parse(server).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let login = runtime.block_on(server.guest()).unwrap();
+        let own = login.clone();
         let (sender, heard) = channel();
         let over = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(play(&server, &sender, &flag));
+            runtime.block_on(play(&server, own, &sender, &flag));
         });
-        Self { heard, over, thread: Some(thread) }
+        Self { login, heard, over, thread: Some(thread) }
     }
 
     /// Waits until somebody has said this.
@@ -62,10 +64,9 @@ impl Drop for Friend {
     }
 }
 
-async fn play(server: &Server, heard: &Sender<String>, over: &AtomicBool) {
+async fn play(server: &Server, login: Login, heard: &Sender<String>, over: &AtomicBool) {
     let legend = ContentTables::fetch(server).await.unwrap().legend();
     let connector = Connector::new(server, Transport::Quic).await.unwrap();
-    let login = server.guest().await.unwrap();
     let credentials =
         Credentials { token: login.token, character: login.character, resume: String::new() };
     let client = Client::new(Config::new(credentials, connector.has_datagrams(), 1));

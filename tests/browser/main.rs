@@ -24,6 +24,23 @@ use webdriver::Browser;
 const PATIENCE: Duration = Duration::from_secs(30);
 const ENTER: &str = "\u{E007}";
 const ESCAPE: &str = "\u{E00C}";
+/// Somebody else who looks for a duel, by the API alone.
+const RIVAL: &str = "
+    const ask = (method, path, body) => fetch(path, {
+        method, body, headers: {
+            'Content-Type': 'application/json', 'Idempotency-Key': 'rival',
+            'Authorization': 'Bearer TOKEN',
+        },
+    }).then((answer) => answer.json());
+    const tickets = '/api/matchmaking/tickets';
+    ask('POST', tickets, JSON.stringify({ character: 'CHARACTER', mode: 'duel' })).then((made) => {
+        const look = async () => {
+            const seen = await ask('GET', `${tickets}/${made.ticket}`);
+            if (seen.state === 'allocated') await ask('POST', `${tickets}/${made.ticket}/take-up`);
+            if (seen.allocation?.progress['CHARACTER'] !== 'arrived') setTimeout(look, 200);
+        };
+        look();
+    });";
 const PRIMARY: &str = "document.querySelector('#start-body .primary')";
 
 /// A server that can be stopped and started again on the same ports and data.
@@ -155,6 +172,22 @@ impl Visit<'_> {
         assert!(friend.hears("to the stairs", PATIENCE), "the other player hears what is said");
     }
 
+    /// Finds somebody to fight with a key, and has beaten who goes away.
+    fn fight_a_duel(&self) {
+        let friend = Friend::join(&self.host.url());
+        self.browser.press("m");
+        let line = |text: &str| format!("s.log.some((line) => line.includes('{text}'))");
+        self.expect("a line about looking", &line("You look for an opponent"));
+        self.browser.run(
+            &RIVAL
+                .replace("TOKEN", &friend.login.token)
+                .replace("CHARACTER", &friend.login.character.to_string()),
+        );
+        self.expect("the arena", &format!("s.zone === 1001 && {}", line("The match begins")));
+        drop(friend);
+        self.expect("the way home", &format!("s.zone === 1 && {}", line("The match is won")));
+    }
+
     /// Lays something down by the pack's menu and picks it up again.
     fn handle_things(&self) {
         let pack = self.expect("a pack", "s.inventory.length && s.inventory");
@@ -268,6 +301,7 @@ fn play_over(carrier: &str) {
     visit.enter_as_guest(carrier);
     visit.walk();
     visit.meet();
+    visit.fight_a_duel();
     visit.handle_things();
     visit.reload();
     visit.outlive_a_restart();
