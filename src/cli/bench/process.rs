@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 /// How long a server may take to say where it listens; it may have a world to make.
 const READY_TIME_MAX: Duration = Duration::from_secs(120);
@@ -69,6 +69,15 @@ impl Process {
     pub(super) fn said(&self, key: &str) -> anyhow::Result<&str> {
         let value = self.said.get(key).map(String::as_str);
         value.with_context(|| format!("the server did not say its {key} address"))
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(super) fn terminate(mut self) -> anyhow::Result<()> {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        ensure!(told.is_ok_and(|it| it.success()), "a server cannot be told to end");
+        let status = self.child.wait().context("waiting for a server to end")?;
+        ensure!(status.success(), "a server that was told to end did so with {status}");
+        Ok(())
     }
 
     /// Seconds of CPU time so far, user and system, all threads.

@@ -74,7 +74,8 @@ impl Bot {
         let interval = shared.decision_interval;
         // Spread over the interval, so that not all decide at the same moment.
         let mut decide_at = Instant::now() + interval * self.draws.below(1_000) / 1_000;
-        while driver.over().is_none() && Instant::now() < shared.ends {
+        let is_wanted = || shared.pulse.as_ref().is_none_or(|pulse| !pulse.is_over());
+        while driver.over().is_none() && Instant::now() < shared.ends && is_wanted() {
             driver.step(decide_at.min(shared.ends)).await;
             self.watch(driver);
             let now = Instant::now();

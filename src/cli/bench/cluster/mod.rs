@@ -1,5 +1,5 @@
-//! `undercroft bench cluster`: how long players wait when an instance dies or a zone moves, and
-//! what the split into processes costs.
+//! `undercroft bench cluster`: how long players wait when an instance dies, a zone moves or a gateway
+//! is started anew, and what the split into processes costs.
 
 mod parts;
 
@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// How often a zone is moved.
     #[arg(long, default_value_t = 20)]
     moves: u32,
+    /// How often the gateway is started anew.
+    #[arg(long, default_value_t = 20)]
+    restarts: u32,
     /// In how many zones the bots have to be before, and how long they may walk until they are.
     #[arg(long, default_value_t = 4)]
     zones: usize,
@@ -64,12 +67,16 @@ enum What {
     Standby,
     /// Zones handed from one instance to another.
     Moves,
+    /// The only gateway told to end and started again where it was.
+    Gateway,
     /// The same bots on a cluster and on one process.
     Split,
 }
 
 /// Frames of ticks that were done before a kill may still come for so long.
 const IN_FLIGHT: Duration = Duration::from_millis(60);
+/// Seconds after which bots end that nobody has ended.
+const LONGEST: u64 = 3_600;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Between two kills, so that everything is as before.
@@ -79,6 +86,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let does = |what| args.what.is_empty() || args.what.contains(&what);
     if does(What::Failover) || does(What::Standby) || does(What::Moves) {
         disturb(args, does)?;
+    }
+    if does(What::Gateway) {
+        restart_gateway(args)?;
     }
     if does(What::Split) {
         split(args)?;
@@ -115,6 +125,17 @@ impl Playing {
         Ok(playing)
     }
 
+    /// Ends the bots, and says how they fared.
+    fn end(self) -> anyhow::Result<String> {
+        self.pulse.end();
+        let report = self.thread.join().map_err(|_| anyhow!("the bots panicked"))??;
+        let Report { resumes, failed, hash_errors, ledger_violations, .. } = report;
+        Ok(format!(
+            "bots: {resumes} came back, {failed} failed, {hash_errors} wrong hashes, \
+             {ledger_violations} ledger violations\n"
+        ))
+    }
+
     /// Waits until every bot has had a frame after a moment.
     fn wait_for_all(&self, since: Instant) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
@@ -132,8 +153,7 @@ fn disturb(args: &Args, does: impl Fn(What) -> bool) -> anyhow::Result<()> {
     let mut cluster = Cluster::start(&args.nats_server, 2, args.seed)?;
     let runtime = Runtime::new().context("starting a runtime")?;
     let nats = Nats::connect(runtime.handle(), &config(cluster.nats_url()))?;
-    let seconds = args.walk_seconds_max + u64::from(args.kills) * 24 + u64::from(args.moves) * 2;
-    let bots = Playing::start(cluster.web()?, args.bots, seconds + 30, args.seed)?;
+    let bots = Playing::start(cluster.web()?, args.bots, LONGEST, args.seed)?;
     let deadline = Instant::now() + Duration::from_secs(args.walk_seconds_max);
     let count = || owned(&nats).map(|owned| owned.values().map(Vec::len).sum::<usize>());
     while count()? < args.zones && Instant::now() < deadline {
@@ -154,14 +174,24 @@ fn disturb(args: &Args, does: impl Fn(What) -> bool) -> anyhow::Result<()> {
         let waits = hand_overs(args, &nats, &bots)?;
         super::print(&said("a zone moved to another instance", args.bots, zones, &waits))?;
     }
-    let report = bots.thread.join().map_err(|_| anyhow!("the bots panicked"))??;
-    let Report { resumes, failed, hash_errors, ledger_violations, .. } = report;
-    super::print(&format!(
-        "bots: {resumes} came back, {failed} failed, {hash_errors} wrong hashes, \
-         {ledger_violations} ledger violations\n"
-    ))?;
-    drop(cluster);
-    Ok(())
+    super::print(&bots.end()?)
+}
+
+/// Ends a gateway as systemd does and starts it again, under players who have no other.
+fn restart_gateway(args: &Args) -> anyhow::Result<()> {
+    let mut cluster = Cluster::start(&args.nats_server, 1, args.seed)?;
+    let bots = Playing::start(cluster.web()?, args.bots, LONGEST, args.seed)?;
+    let mut waits = Vec::new();
+    for _ in 0..args.restarts {
+        std::thread::sleep(REST);
+        bots.pulse.take_longest();
+        let told = Instant::now();
+        cluster.restart_gateway()?;
+        bots.wait_for_all(Instant::now())?;
+        waits.push(Wait { back: told.elapsed(), gap: bots.pulse.take_longest() });
+    }
+    super::print(&said("the gateway started anew", args.bots, 1, &waits))?;
+    super::print(&bots.end()?)
 }
 
 fn config(servers: &str) -> nats::Config {

@@ -19,7 +19,7 @@ pub(super) struct Cluster {
     pub gateways: Vec<Process>,
     services: Process,
     nats: NatsServer,
-    _folder: Folder,
+    folder: Folder,
     seed: u64,
 }
 
@@ -60,30 +60,26 @@ impl Cluster {
                 ("--log", "error"),
             ],
         )?;
-        let gateway = |number: u32| {
-            start(
-                "connection",
-                &[
-                    ("--nats", &nats.url),
-                    ("--data", &data(&format!("gateway-{number}"))),
-                    ("--token-keys", &keys),
-                    ("--web", ANY),
-                    ("--quic", ANY),
-                    ("--admin", ANY),
-                    ("--connections-max", "20000"),
-                    ("--connections-per-address-max", "20000"),
-                    ("--log", "error"),
-                ],
-            )
-        };
-        let gateways = (1..=gateways).map(gateway).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { instances: vec![(1, first)], gateways, services, nats, _folder: folder, seed })
+        let gateways =
+            (1..=gateways).map(|number| start_gateway(&nats.url, &folder, number, [ANY; 2]));
+        let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { instances: vec![(1, first)], gateways, services, nats, folder, seed })
     }
 
     /// Starts one more instance.
     pub(super) fn add_instance(&mut self, number: u32) -> anyhow::Result<()> {
         let process = start_instance(&self.nats.url, number, self.seed)?;
         self.instances.push((number, process));
+        Ok(())
+    }
+
+    /// Ends the first gateway as systemd does, and starts it where it was.
+    pub(super) fn restart_gateway(&mut self) -> anyhow::Result<()> {
+        let gateway = self.gateways.remove(0);
+        let web = gateway.said("web")?.trim_start_matches("http://").to_owned();
+        let quic = gateway.said("quic")?.to_owned();
+        gateway.terminate()?;
+        self.gateways.insert(0, start_gateway(&self.nats.url, &self.folder, 1, [&web, &quic])?);
         Ok(())
     }
 
@@ -130,6 +126,29 @@ impl Cluster {
         }
         Ok(sum)
     }
+}
+
+/// A gateway that listens at these addresses for WebSocket and QUIC.
+fn start_gateway(
+    nats: &str,
+    folder: &Folder,
+    number: u32,
+    [web, quic]: [&str; 2],
+) -> anyhow::Result<Process> {
+    start(
+        "connection",
+        &[
+            ("--nats", nats),
+            ("--data", &folder.file(&format!("gateway-{number}")).display().to_string()),
+            ("--token-keys", &folder.file("token-key").display().to_string()),
+            ("--web", web),
+            ("--quic", quic),
+            ("--admin", ANY),
+            ("--connections-max", "20000"),
+            ("--connections-per-address-max", "20000"),
+            ("--log", "error"),
+        ],
+    )
 }
 
 fn start_instance(nats: &str, number: u32, seed: u64) -> anyhow::Result<Process> {
