@@ -11,6 +11,7 @@ mod drain;
 mod keys;
 mod kill;
 mod lobby;
+mod migration;
 mod observability;
 mod page;
 mod players;
