@@ -1,5 +1,6 @@
 //! What one side keeps in NATS until the other side has taken it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use super::{Nats, in_words};
 
 /// How long a taker may say nothing before another one gets what it has.
 const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How long the server is asked for something before it is asked again.
+const ASK_FOR: Duration = Duration::from_secs(5);
 /// The wait before something is tried again that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -89,17 +92,17 @@ impl Queue {
     ) {
         let take = Arc::new(take);
         loop {
-            if let Err(detail) = self.follow_once(&take).await {
-                log::warn!("the queue {} cannot be read: {detail}", self.name);
-            }
+            let Err(detail) = self.follow_once(&take).await;
+            log::warn!("the queue {} cannot be read: {detail}", self.name);
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }
 
+    /// Ends with an error.
     async fn follow_once(
         &self,
         take: &Arc<impl Fn(Bytes, u64) -> Result<(), NotTaken> + Send + Sync + 'static>,
-    ) -> Result<(), String> {
+    ) -> Result<Infallible, String> {
         let config = pull::Config {
             durable_name: Some(self.name.clone()),
             ack_policy: AckPolicy::Explicit,
@@ -115,10 +118,14 @@ impl Queue {
             .get_or_create_consumer(&self.name, config)
             .await
             .map_err(|error| in_words(&error))?;
-        let mut messages = consumer.messages().await.map_err(|error| in_words(&error))?;
         let mut is_failing = false;
-        while let Some(message) = messages.next().await {
-            let message = message.map_err(|error| in_words(&error))?;
+        loop {
+            // What is asked for ahead would come to nobody where taking goes on for long, and to
+            // another taker only after [`ACK_WAIT`].
+            let asked = consumer.batch().max_messages(1).expires(ASK_FOR).messages().await;
+            let next = asked.map_err(|error| in_words(&error))?.next().await;
+            let Some(message) = next else { continue };
+            let message = message.map_err(|error| error.to_string())?;
             let published = message.info().map_err(|error| error.to_string())?.published;
             let kept = u64::try_from(published.unix_timestamp()).unwrap_or_default();
             loop {
@@ -145,7 +152,6 @@ impl Queue {
             }
             message.ack().await.map_err(|error| error.to_string())?;
         }
-        Ok(())
     }
 
     /// Keeps what is refused for good, until somebody looks; twice where the process ends here.

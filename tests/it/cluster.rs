@@ -1,7 +1,9 @@
 //! Processes of a cluster that die, stop, are cut off or are told to go while people play: nobody
 //! loses what was acknowledged, and nobody has to log in again.
 
+use std::ops::RangeInclusive;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::Config;
 use undercroft::app::cluster::leases;
@@ -12,7 +14,8 @@ use undercroft::nats::Bus;
 use crate::admin::done;
 use crate::rig::bots::Bots;
 use crate::rig::cluster::{Cluster, Part};
-use crate::rig::eventually;
+use crate::rig::postgres::Server as PostgresServer;
+use crate::rig::{eventually, number, told};
 
 const BOTS: usize = 30;
 pub(crate) const FIRST: ZoneId = ZoneId(1);
@@ -25,10 +28,14 @@ pub(crate) fn populated(name: &str, instances: u32, gateways: u32) -> Option<(Cl
 }
 
 /// Lets bots in, once so many gateways are there.
-fn populate(cluster: &Cluster, gateways: u32) -> Bots {
+pub(crate) fn populate(cluster: &Cluster, gateways: u32) -> Bots {
+    crowd(cluster, gateways, BOTS)
+}
+
+fn crowd(cluster: &Cluster, gateways: u32, count: usize) -> Bots {
     cluster.wait_for_gateways(gateways as usize);
-    let bots = Bots::start(cluster.at(), BOTS);
-    eventually("every bot plays", || (bots.playing(1) == BOTS).then_some(()));
+    let bots = Bots::start(cluster.at(), count);
+    eventually("every bot plays", || (bots.playing(1) == count).then_some(()));
     bots
 }
 
@@ -43,7 +50,13 @@ pub(crate) fn all_go_on(bots: &Bots) {
 
 /// Looks at the bots and the journals in the end. `resumes`: how often a bot may have had to come
 /// back.
-pub(crate) fn finish(cluster: Cluster, bots: Bots, resumes: std::ops::RangeInclusive<u64>) {
+pub(crate) fn finish(cluster: Cluster, bots: Bots, resumes: RangeInclusive<u64>) {
+    stop(bots, resumes);
+    cluster.verify();
+}
+
+/// Has the bots leave, and looks whether any of them has missed something.
+pub(crate) fn stop(bots: Bots, resumes: RangeInclusive<u64>) {
     all_go_on(&bots);
     for (number, outcome) in bots.stop().into_iter().enumerate() {
         let stats = outcome.stats;
@@ -53,7 +66,6 @@ pub(crate) fn finish(cluster: Cluster, bots: Bots, resumes: std::ops::RangeInclu
         assert!(stats.acknowledged > 0, "bot {number}: {stats:?}");
         assert!(resumes.contains(&stats.resumes), "bot {number}: {stats:?}");
     }
-    cluster.verify();
 }
 
 /// The instance that runs a zone, and another one that could.
@@ -146,8 +158,9 @@ fn an_instance_that_is_cut_off_loses_its_zones_and_is_fenced_when_it_is_back() {
 
 #[test]
 fn whoever_is_on_a_gateway_that_is_cut_off_goes_on_over_another() {
-    let Some(mut cluster) = Cluster::start("cut-gateway", 1, 2) else { return };
+    let Some(mut cluster) = Cluster::start("cut-gateway", 1, 0) else { return };
     cluster.run_behind_relay(Part::Gateway(1));
+    cluster.run(Part::Gateway(2));
     let bots = populate(&cluster, 2);
     cluster.relay(Part::Gateway(1)).cut();
     all_go_on(&bots);
@@ -167,6 +180,19 @@ fn a_journal_without_room_stops_time_and_loses_nothing() {
     let at = cluster.admin_of(Part::Instance(1));
     eventually("the journal is missed", || (at.admin("/health/ready").0 == 503).then_some(()));
     nats.wait(nats.jetstream().update_stream(config)).unwrap();
+    all_go_on(&bots);
+    eventually("it is ready again", || (at.admin("/health/ready").0 == 200).then_some(()));
+    finish(cluster, bots, 0..=9);
+}
+
+#[test]
+fn a_disk_that_is_full_stops_time_and_loses_nothing() {
+    let Some(cluster) = Cluster::start_on_small_disk("full-disk") else { return };
+    let bots = populate(&cluster, 1);
+    cluster.nats.fill_disk();
+    let at = cluster.admin_of(Part::Instance(1));
+    eventually("the journal is missed", || (at.admin("/health/ready").0 == 503).then_some(()));
+    cluster.nats.make_room();
     all_go_on(&bots);
     eventually("it is ready again", || (at.admin("/health/ready").0 == 200).then_some(()));
     finish(cluster, bots, 0..=9);
@@ -241,53 +267,77 @@ impl Draws {
     }
 }
 
-/// `CHAOS_EVENTS` makes it longer, `CHAOS_SEED` another one.
+/// What may happen to a cluster.
+const EVENTS: [&str; 7] = [
+    "an instance is killed",
+    "a gateway is killed",
+    "the services are killed",
+    "NATS is killed",
+    "an instance stands still",
+    "an instance is stopped",
+    "the database is killed",
+];
+
+/// `CHAOS_EVENTS` and `CHAOS_SECONDS` make it longer, whichever is the longer; `CHAOS_SEED` makes
+/// another one, and `CHAOS_BOTS` says how many play.
 #[test]
 fn whatever_dies_next_everybody_plays_on() {
-    let number = |name: &str, otherwise| {
-        std::env::var(name).map_or(otherwise, |text| text.parse::<u64>().unwrap())
-    };
-    let Some((mut cluster, bots)) = populated("chaos", 2, 2) else { return };
+    let postgres = PostgresServer::start();
+    let Some(mut cluster) = Cluster::start_with(postgres, "chaos", 2, 2) else { return };
+    let bots = crowd(&cluster, 2, number("CHAOS_BOTS", BOTS as u64) as usize);
     let mut draws = Draws(number("CHAOS_SEED", 1));
     done(&cluster, &format!("zone standby {FIRST} on"));
-    let mut events = Vec::new();
-    for _ in 0..number("CHAOS_EVENTS", 8) {
+    let began = Instant::now();
+    let until = began + Duration::from_secs(number("CHAOS_SECONDS", 0));
+    let kinds = EVENTS.len() as u64 - u64::from(cluster.postgres().is_none());
+    let mut events = 0;
+    while events < number("CHAOS_EVENTS", 8) || Instant::now() < until {
         let which = 1 + draws.below(2) as u32;
-        let event = draws.below(6);
-        match event {
-            0 => {
-                cluster.kill(Part::Instance(which));
-                all_go_on(&bots);
-                cluster.run(Part::Instance(which));
-            }
-            1 => {
-                cluster.kill(Part::Gateway(which));
-                all_go_on(&bots);
-                cluster.run(Part::Gateway(which));
-            }
-            2 => {
-                cluster.kill(Part::Services);
-                all_go_on(&bots);
-                cluster.run(Part::Services);
-            }
-            3 => {
-                cluster.nats.kill();
-                cluster.nats.restart();
-            }
-            4 => {
-                cluster.process(Part::Instance(which)).signal("STOP");
-                all_go_on(&bots);
-                cluster.process(Part::Instance(which)).signal("CONT");
-            }
-            _ => {
-                cluster.terminate(Part::Instance(which));
-                all_go_on(&bots);
-                cluster.run(Part::Instance(which));
-            }
-        }
-        events.push((event, which));
-        eprintln!("{events:?}");
+        let event = EVENTS[draws.below(kinds) as usize];
+        eprintln!("{:?}: {event}, {which}", began.elapsed());
+        happen(&mut cluster, &bots, event, which);
         all_go_on(&bots);
+        events += 1;
     }
-    finish(cluster, bots, 0..=100);
+    stop(bots, 0..=events * 3);
+    if let Some(server) = cluster.postgres() {
+        told::is_as_left(&cluster.connect(), server);
+    }
+    cluster.verify();
+}
+
+/// Has something happen to one of two, and takes it back once everybody plays on.
+fn happen(cluster: &mut Cluster, bots: &Bots, event: &str, which: u32) {
+    let (instance, gateway) = (Part::Instance(which), Part::Gateway(which));
+    match event {
+        "an instance is killed" => kill_for_a_while(cluster, bots, instance),
+        "a gateway is killed" => kill_for_a_while(cluster, bots, gateway),
+        "the services are killed" => kill_for_a_while(cluster, bots, Part::Services),
+        "NATS is killed" => {
+            cluster.nats.kill();
+            cluster.nats.restart();
+        }
+        "an instance stands still" => {
+            cluster.process(instance).signal("STOP");
+            all_go_on(bots);
+            cluster.process(instance).signal("CONT");
+        }
+        "an instance is stopped" => {
+            cluster.terminate(instance);
+            all_go_on(bots);
+            cluster.run(instance);
+        }
+        _ => {
+            let server = cluster.postgres().unwrap();
+            server.kill();
+            all_go_on(bots);
+            server.start_again();
+        }
+    }
+}
+
+fn kill_for_a_while(cluster: &mut Cluster, bots: &Bots, part: Part) {
+    cluster.kill(part);
+    all_go_on(bots);
+    cluster.run(part);
 }

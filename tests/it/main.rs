@@ -11,6 +11,7 @@ mod drain;
 mod keys;
 mod kill;
 mod lobby;
+mod migration;
 mod observability;
 mod page;
 mod players;
@@ -22,6 +23,7 @@ mod service;
 mod sessions;
 mod standby;
 mod startup;
+mod time;
 #[path = "../browser/webdriver.rs"]
 #[expect(dead_code, reason = "it serves more tests than these")]
 mod webdriver;

@@ -14,7 +14,14 @@ use crate::disk::DataFolder;
 use crate::disk::scratch::Scratch;
 use crate::model::SessionId;
 use crate::model::limits::CHARACTERS_PER_ACCOUNT_MAX;
+use crate::nats::tests::server::runtime;
 use server::Server;
+
+impl Server {
+    fn open(&self) -> Result<PostgresStore, ConnectError> {
+        PostgresStore::open(runtime(), &self.own_url())
+    }
+}
 
 /// Runs a test over a file, over its twin in memory and over PostgreSQL.
 fn check(name: &str, test: impl Fn(&Store)) {

@@ -4,7 +4,6 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, query, query_scalar, raw_sql
 
 use super::super::postgres::{CHARACTERS, HALL_OF_FAME};
 use super::*;
-use crate::nats::tests::server::runtime;
 
 fn open(url: &str) -> Result<PostgresStore, ConnectError> {
     PostgresStore::open(runtime(), url)
@@ -23,21 +22,25 @@ fn a_server_that_went_away_is_used_again_when_it_is_back() {
     let Some(server) = Server::start() else { return };
     let store = Store::Postgres(server.open().unwrap());
     let id = hero(&store);
-    let save = |version| store.save_sheet("k", id, summary(2, 2, 2), 2, &sheet(version, "text"));
-    server.stop();
-    for error in [
-        store.character(id).unwrap_err(),
-        save(1).unwrap_err(),
-        store.create_guest(1).unwrap_err(),
-        store.begin_session(id, SessionId(1)).unwrap_err(),
-    ] {
-        let text = error.to_string();
-        assert!(matches!(error, StoreError::Unavailable { .. }) && error.is_temporary(), "{text}");
-        assert!(!text.contains("secret"), "{text}");
+    for (version, end) in [(1, Server::stop as fn(&Server)), (2, Server::kill)] {
+        let (key, sheet) = (format!("k{version}"), sheet(version, "text"));
+        let save = || store.save_sheet(&key, id, summary(2, 2, 2), 2, &sheet);
+        end(&server);
+        for error in [
+            store.character(id).unwrap_err(),
+            save().unwrap_err(),
+            store.create_guest(1).unwrap_err(),
+            store.begin_session(id, SessionId(1)).unwrap_err(),
+        ] {
+            let text = error.to_string();
+            let is_away = matches!(error, StoreError::Unavailable { .. }) && error.is_temporary();
+            assert!(is_away, "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+        server.start_again();
+        assert_eq!(save().unwrap(), Applied::Now);
+        assert_eq!(store.character(id).unwrap().unwrap().1, sheet);
     }
-    server.start_again();
-    assert_eq!(save(1).unwrap(), Applied::Now);
-    assert_eq!(store.character(id).unwrap().unwrap().1, sheet(1, "text"));
 }
 
 #[test]

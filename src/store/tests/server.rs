@@ -1,4 +1,5 @@
-//! A PostgreSQL server of a test's own: the real one, in a folder that goes with it.
+//! A PostgreSQL server of a test's own: the real one, in a folder that goes with it. Tests of whole
+//! processes use it as well.
 
 use std::io::{Write, stderr};
 use std::net::{Ipv4Addr, TcpListener};
@@ -7,9 +8,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Once, OnceLock};
-
-use super::super::{ConnectError, PostgresStore};
-use crate::nats::tests::server::runtime;
 
 /// Where Debian has its programs.
 const PROGRAMS: &str = "/usr/lib/postgresql/17/bin";
@@ -29,6 +27,13 @@ const START: &str = r#"
       --options "-h $2 -p $3 -k $1 -c fsync=off" || { cat "$1/log" >&2; exit 1; }
 "#;
 const STOP: &str = r#"pg_ctl --pgdata "$1" --mode immediate --silent --wait stop"#;
+/// Ends the first of its processes; the others notice, and must be gone before the next start.
+const KILL: &str = r#"
+    read -r first <"$1/postmaster.pid"
+    others=$(pgrep --parent "$first")
+    kill -KILL "$first"
+    for other in $others; do tail --pid "$other" --sleep-interval 0.02 --follow /dev/null; done
+"#;
 /// Sends the signal `$2` to all of its processes.
 const SIGNAL: &str = r#"
     read -r first <"$1/postmaster.pid"
@@ -41,7 +46,7 @@ const REMOVE: &str = r#"
 "#;
 
 /// A server; it ends when it is dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     place: &'static Place,
     folder: String,
     port: u16,
@@ -56,7 +61,7 @@ struct Place {
 
 impl Server {
     /// Starts a server; where none can be started the test has nothing to do, which is said.
-    pub(super) fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let place = Place::found()?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -73,36 +78,37 @@ impl Server {
     }
 
     /// As a crash: connections end in the middle of whatever they do.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.run(STOP, &[]);
     }
 
-    /// The same server, after [`Server::stop`].
-    pub(super) fn start_again(&self) {
+    /// As `kill -9`.
+    pub(crate) fn kill(&self) {
+        self.run(KILL, &[]);
+    }
+
+    /// The same server, after [`Server::stop`] or [`Server::kill`].
+    pub(crate) fn start_again(&self) {
         self.run(START, &[&self.place.address, &self.port.to_string()]);
     }
 
     /// It keeps its connections and answers nobody, until [`Server::wake`].
-    pub(super) fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         self.run(SIGNAL, &["STOP"]);
     }
 
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.run(SIGNAL, &["CONT"]);
     }
 
     /// The address of a database, for a user with a password.
-    pub(super) fn url(&self, login: &str, database: &str) -> String {
+    pub(crate) fn url(&self, login: &str, database: &str) -> String {
         format!("postgres://{login}@{}:{}/{database}", self.place.address, self.port)
     }
 
     /// The address of the one that is there, for the one who owns it.
-    pub(super) fn own_url(&self) -> String {
+    pub(crate) fn own_url(&self) -> String {
         self.url("admin:secret", "postgres")
-    }
-
-    pub(super) fn open(&self) -> Result<PostgresStore, ConnectError> {
-        PostgresStore::open(runtime(), &self.own_url())
     }
 
     fn run(&self, script: &str, more: &[&str]) {

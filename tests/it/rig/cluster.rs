@@ -1,7 +1,7 @@
 //! A cluster of a test's own: every process a real one, and NATS between them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tokio::runtime::Runtime;
@@ -15,10 +15,14 @@ use undercroft::journal::{JetStreamReader, Reader};
 use undercroft::model::{CharacterId, InstanceId, ZoneId};
 use undercroft::nats::{Config, Nats};
 
+use super::clock::Clock;
 use super::nats::NatsServer;
+use super::postgres::Server as PostgresServer;
 use super::relay::Relay;
 use super::server::{Addresses, Process};
 use super::{Scratch, eventually};
+
+const POSTGRES_URL: &str = "postgres-url";
 
 /// A process of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,11 +34,15 @@ pub(crate) enum Part {
 
 pub(crate) struct Cluster {
     pub(crate) nats: NatsServer,
+    /// The store of the services, where it is no file.
+    postgres: Option<PostgresServer>,
     /// Those that run, and where each listens, which does not change.
     running: BTreeMap<Part, Process>,
     addresses: BTreeMap<Part, Addresses>,
     /// The ways to NATS that can be cut.
     relays: BTreeMap<Part, Relay>,
+    /// Clocks that can be set.
+    clocks: BTreeMap<Part, Clock>,
     scratch: Scratch,
     runtime: Runtime,
 }
@@ -42,20 +50,52 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts the services, instances and gateways; nothing where there is no NATS.
     pub(crate) fn start(name: &str, instances: u32, gateways: u32) -> Option<Self> {
+        Self::start_with(None, name, instances, gateways)
+    }
+
+    /// The same with this store.
+    pub(crate) fn start_with(
+        postgres: Option<PostgresServer>,
+        name: &str,
+        instances: u32,
+        gateways: u32,
+    ) -> Option<Self> {
         let scratch = Scratch::new(name);
         let nats = NatsServer::start(&scratch.file("nats"))?;
+        Some(Self::start_around(nats, postgres, scratch, instances, gateways))
+    }
+
+    /// The same around a NATS server that keeps all it has on a disk of its own; nothing where no
+    /// such disk can be made either.
+    pub(crate) fn start_on_small_disk(name: &str) -> Option<Self> {
+        let scratch = Scratch::new(name);
+        let nats = NatsServer::start_on_small_disk(&scratch.file("nats"))?;
+        Some(Self::start_around(nats, None, scratch, 1, 1))
+    }
+
+    fn start_around(
+        nats: NatsServer,
+        postgres: Option<PostgresServer>,
+        scratch: Scratch,
+        instances: u32,
+        gateways: u32,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let (running, addresses, relays) = Default::default();
-        let mut cluster = Self { nats, running, addresses, relays, scratch, runtime };
+        let (running, addresses, relays, clocks) = Default::default();
+        if let Some(server) = &postgres {
+            std::fs::write(scratch.file(POSTGRES_URL), server.own_url()).unwrap();
+        }
+        let mut cluster =
+            Self { nats, postgres, running, addresses, relays, clocks, scratch, runtime };
         // The first makes the world that the others wait for, the services the keys.
         (1..=instances).for_each(|number| cluster.run(Part::Instance(number)));
         cluster.run(Part::Services);
         (1..=gateways).for_each(|number| cluster.run(Part::Gateway(number)));
-        Some(cluster)
+        cluster
     }
 
     /// Starts a process, or starts it again where it was.
@@ -86,6 +126,9 @@ impl Cluster {
         let relay = self.relays.get(&part).map(|relay| format!("nats://{}", relay.address));
         let url = relay.unwrap_or_else(|| self.nats.url());
         command.env_clear().stdin(Stdio::null()).args(["--nats", &url]);
+        if let Some(clock) = self.clocks.get(&part) {
+            clock.give_to(&mut command);
+        }
         match part {
             Part::Instance(number) => {
                 command.args(["--instance", &number.to_string(), "--simulation-threads", "1"]);
@@ -95,12 +138,24 @@ impl Cluster {
                 command.arg("--token-keys").arg(self.scratch.file("token-key"));
             }
         }
+        if part == Part::Services {
+            // One address has them all.
+            command.args(["--requests-per-minute", "100000"]);
+            if self.postgres.is_some() {
+                command.arg("--postgres-url-file").arg(self.scratch.file(POSTGRES_URL));
+            }
+        }
         command
     }
 
     /// The page and the API, from where the gateways are known.
     pub(crate) fn at(&self) -> Addresses {
         self.addresses[&Part::Services]
+    }
+
+    /// The store, where the cluster was given one.
+    pub(crate) fn postgres(&self) -> Option<&PostgresServer> {
+        self.postgres.as_ref()
     }
 
     pub(crate) fn process(&self, part: Part) -> &Process {
@@ -116,11 +171,25 @@ impl Cluster {
         self.running.remove(&part).unwrap().kill();
     }
 
-    /// Starts a process anew, with a way to NATS that can be cut.
+    /// Starts a process, anew where it runs, with a way to NATS that can be cut.
     pub(crate) fn run_behind_relay(&mut self, part: Part) {
-        self.terminate(part);
+        if self.running.contains_key(&part) {
+            self.terminate(part);
+        }
         self.relays.insert(part, Relay::start(self.runtime.handle(), self.nats.address()));
         self.run(part);
+    }
+
+    /// Starts a process anew, with a clock that can be set.
+    pub(crate) fn run_with_clock(&mut self, part: Part, library: &Path) {
+        self.terminate(part);
+        let clock = Clock::new(library, self.scratch.file(&format!("{part:?}.clock")));
+        self.clocks.insert(part, clock);
+        self.run(part);
+    }
+
+    pub(crate) fn clock(&self, part: Part) -> &Clock {
+        &self.clocks[&part]
     }
 
     pub(crate) fn relay(&self, part: Part) -> &Relay {

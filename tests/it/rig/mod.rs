@@ -1,11 +1,16 @@
 //! What the tests share: servers, players, bare connections, and waiting without sleeping.
 
 pub(crate) mod bots;
+pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod nats;
 pub(crate) mod player;
+#[path = "../../../src/store/tests/server.rs"]
+#[allow(dead_code, reason = "tests of the store need more of it")]
+pub(crate) mod postgres;
 pub(crate) mod relay;
 pub(crate) mod server;
+pub(crate) mod told;
 pub(crate) mod wire;
 
 use std::fs;
@@ -71,6 +76,11 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
     tokio::time::timeout(DEADLINE, future)
         .await
         .unwrap_or_else(|_| panic!("{what}: not within {DEADLINE:?}"))
+}
+
+/// A number that the environment sets: how long or how large a test is.
+pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
 }
 
 /// Runs a test that is played over sockets.

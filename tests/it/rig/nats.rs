@@ -12,17 +12,48 @@ use super::server::{Addresses, signal};
 /// Names the program; `scripts/test` sets it. Without it there has to be one on the path.
 const PROGRAM: &str = "NATS_SERVER";
 
+/// Mounts a disk of the size `$2` at `$1`, in a mount namespace of its own that stays until the
+/// standard input ends.
+const MOUNT: &str = r#"mount -t tmpfs -o "size=$2" none "$1" && echo mounted && exec cat"#;
+const DISK_SIZE: &str = "96m";
+const BLOCK_BYTES: usize = 64 * 1024;
+
 pub(crate) struct NatsServer {
     program: PathBuf,
     folder: PathBuf,
     address: SocketAddr,
+    disk: Option<Disk>,
     child: Option<Child>,
 }
+
+/// A small disk that only the server sees; it is gone with its process.
+struct Disk(Child);
 
 impl NatsServer {
     /// Starts one; where there is none on this machine, that is said and the test has nothing to
     /// do. Where `REQUIRE_NATS` is set there must be.
     pub(crate) fn start(folder: &Path) -> Option<Self> {
+        let mut server = Self::new(folder)?;
+        server.restart();
+        Some(server)
+    }
+
+    /// The same with its streams on a small disk; where this host lets nobody make one, that is
+    /// said, and there is nothing to do.
+    pub(crate) fn start_on_small_disk(folder: &Path) -> Option<Self> {
+        let mut server = Self::new(folder)?;
+        let store = server.store();
+        fs::create_dir_all(&store).unwrap();
+        let Some(disk) = Disk::mount(&store) else {
+            stderr().write_all(b"skipped: a full disk: no disk can be mounted\n").unwrap();
+            return None;
+        };
+        server.disk = Some(disk);
+        server.restart();
+        Some(server)
+    }
+
+    fn new(folder: &Path) -> Option<Self> {
         let program = PathBuf::from(std::env::var_os(PROGRAM).unwrap_or("nats-server".into()));
         let is_there = Command::new(&program).arg("--version").output().is_ok();
         if !is_there {
@@ -36,9 +67,36 @@ impl NatsServer {
         }
         fs::create_dir_all(folder).unwrap();
         let address = Addresses::lasting().web;
-        let mut server = Self { program, folder: folder.to_owned(), address, child: None };
-        server.restart();
-        Some(server)
+        Some(Self { program, folder: folder.to_owned(), address, disk: None, child: None })
+    }
+
+    /// Where its streams lie.
+    fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
+    /// Fills the small disk with a file of nothing.
+    pub(crate) fn fill_disk(&self) {
+        let mut file = fs::File::create(self.ballast()).unwrap();
+        let block = [7; BLOCK_BYTES];
+        let error = loop {
+            if let Err(error) = file.write_all(&block) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
+    }
+
+    /// Removes that file.
+    pub(crate) fn make_room(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+
+    fn ballast(&self) -> PathBuf {
+        let holder = self.disk.as_ref().unwrap().0.id();
+        let store = self.store();
+        let inside = store.strip_prefix("/").unwrap();
+        Path::new(&format!("/proc/{holder}/root")).join(inside).join("ballast")
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -64,13 +122,18 @@ impl NatsServer {
     /// Starts it, or starts it again after [`NatsServer::kill`], and waits until it is ready.
     pub(crate) fn restart(&mut self) {
         let config = self.folder.join("server.conf");
-        let (address, store) = (self.address, self.folder.display());
+        let (address, store) = (self.address, self.store());
+        let store = store.display();
         let text = format!(
             "listen: \"{address}\"\nmax_payload: 4MB\n\
              jetstream {{ store_dir: \"{store}\", sync_interval: \"250ms\" }}\n"
         );
         fs::write(&config, text).unwrap();
-        let mut child = Command::new(&self.program)
+        let mut command = match &self.disk {
+            Some(disk) => disk.command(&self.program),
+            None => Command::new(&self.program),
+        };
+        let mut child = command
             .arg("--config")
             .arg(&config)
             .stdin(Stdio::null())
@@ -84,6 +147,34 @@ impl NatsServer {
         std::thread::spawn(move || lines.for_each(drop));
         self.child = Some(child);
         assert!(is_ready, "nats-server ended before it was ready");
+    }
+}
+
+impl Disk {
+    fn mount(at: &Path) -> Option<Self> {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-euc", MOUNT, "sh"]);
+        command.arg(at).arg(DISK_SIZE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().ok()?;
+        let mut said = String::new();
+        BufReader::new(child.stdout.take()?).read_line(&mut said).ok()?;
+        (said == "mounted\n").then_some(Self(child))
+    }
+
+    /// Runs a program that sees the disk.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg("--target").arg(self.0.id().to_string());
+        command.args(["--user", "--preserve-credentials", "--mount", "--"]).arg(program);
+        command
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // It ends with its input.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 
