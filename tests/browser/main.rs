@@ -183,7 +183,7 @@ impl Visit<'_> {
                 .replace("TOKEN", &friend.login.token)
                 .replace("CHARACTER", &friend.login.character.to_string()),
         );
-        self.expect("the arena", &format!("s.zone === 1001 && {}", line("The match begins")));
+        self.expect("the arena", &format!("s.zone === 1001 && {}", line("The match begins!")));
         drop(friend);
         self.expect("the way home", &format!("s.zone === 1 && {}", line("The match is won")));
     }

@@ -76,7 +76,9 @@ impl Evening {
             let death = Some(Death { cause, level: 1, depth: 1, gold: 7 });
             let to = Destination::Zone { zone: ZoneId(1), arrive: Arrive::Up };
             let died = Departure { key, to, death, sheet: self.loser.sheet.clone() };
-            for news in [News::Bout(Bout { zone, tick, winner, loser }), News::Departure(died)] {
+            let (winners, losers) = (vec![winner], vec![loser]);
+            let bout = Bout { zone, tick, winners, losers };
+            for news in [News::Bout(bout), News::Departure(died)] {
                 self.events.keep(&news.key(), mail::encode(&news)).unwrap();
             }
         }

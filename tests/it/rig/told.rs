@@ -117,8 +117,12 @@ impl Told {
                 }
                 News::Bout(bout) => {
                     ledger.duels.push(key.clone());
-                    ledger.of(bout.winner.0).2 += 1;
-                    ledger.of(bout.loser.0).3 += 1;
+                    for winner in &bout.winners {
+                        ledger.of(winner.0).2 += 1;
+                    }
+                    for loser in &bout.losers {
+                        ledger.of(loser.0).3 += 1;
+                    }
                 }
             }
         }
