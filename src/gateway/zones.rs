@@ -146,6 +146,9 @@ impl Gateway {
             resume,
         };
         self.send(id, &welcome);
+        if !self.notice.is_empty() {
+            self.tell_notice(id);
+        }
     }
 
     /// The zone does not have the character: look again, but not for ever.
