@@ -36,6 +36,7 @@ impl Gateway {
         at: Located,
     ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(account) = connection.account else { return };
         connection.attach += 1;
         connection.zone_heard = now;
         let attach = connection.attach;
@@ -43,6 +44,7 @@ impl Gateway {
         connection.phase = Phase::Playing(Playing { character, zone: at.zone, attach, welcomed });
         let message = ToZone::Attach {
             character,
+            account,
             session: connection.session,
             attach,
             ordered: connection.ordered,

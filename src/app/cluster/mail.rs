@@ -13,7 +13,7 @@ use crate::model::{AccountId, CharacterId, GatewayId, InstanceId, ZoneId};
 use crate::protocol::bus::{Bundle, ToZone};
 
 /// The format of what this version says.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// Heard by all gateways, and by instances whose zones wait for others.
 pub const GATEWAYS: &str = "gateways";

@@ -283,6 +283,7 @@ fn bus_messages() -> Vec<(&'static str, Vec<u8>)> {
     let (character, attach) = (CharacterId(12), 3);
     let attaching = ToZone::Attach {
         character,
+        account: AccountId(1),
         session: SessionId(5),
         attach,
         ordered: true,
