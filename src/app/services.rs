@@ -215,7 +215,7 @@ fn fill(
             version: sheet.version,
             place: Place::rest(&sheet.bytes),
         };
-        characters.add(character.id, &record);
+        characters.add(character.id, &record)?;
     }
     characters.set_account(account, &own)?;
     Ok(own)
