@@ -11,7 +11,7 @@ use undercroft::app::config::Config;
 use undercroft::game::generate::ZoneSpec;
 use undercroft::game::state::ZoneState;
 use undercroft::model::limits::{ACTORS_IN_VIEW_MAX, TOKEN_BYTES_MAX};
-use undercroft::model::{CharacterId, GatewayId, SessionId, Tick, ZoneId};
+use undercroft::model::{AccountId, CharacterId, GatewayId, SessionId, Tick, ZoneId};
 use undercroft::protocol::bus::{Bundle, ToZone};
 use undercroft::protocol::frame::FrameReader;
 use undercroft::protocol::{ClientMessage, ServerMessage};
@@ -130,8 +130,9 @@ pub(crate) fn floor() -> ZoneState {
 
 fn attach(zone: &mut Zone, sheet: Option<undercroft::game::state::Sheet>) {
     let sheet = sheet.map(|sheet| postcard::to_stdvec(&sheet).expect("a sheet is plain data"));
-    let session = SessionId(1);
-    let message = ToZone::Attach { character: HERO, session, attach: 1, ordered: false, sheet };
+    let (account, session) = (AccountId(1), SessionId(1));
+    let message =
+        ToZone::Attach { character: HERO, account, session, attach: 1, ordered: false, sheet };
     zone.handle_message(GatewayId(1), message);
 }
 

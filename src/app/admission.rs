@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -15,6 +16,7 @@ use crate::game::state::Sheet;
 use crate::gateway::{Admission, ConnectionId, Identity, Join, Located};
 use crate::model::limits::ADMISSION_REQUESTS_MAX;
 use crate::model::{CharacterId, SessionId};
+use crate::nats::CALL_TIMEOUT;
 use crate::protocol::CloseReason;
 use crate::services::{Claims, Kind, SessionClaims};
 
@@ -70,37 +72,63 @@ pub fn spawn(
     parts: Parts,
     gateway: Sender<Event>,
 ) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("admission".to_owned()).spawn(move || {
-        for request in inbox {
-            let event = match request {
-                Request::Verify { connection, token, resume } => {
-                    Event::Verified(connection, parts.verify(&token, &resume))
+    let run = move || {
+        for request in &inbox {
+            let begun = Instant::now();
+            let answer = parts.answer(request);
+            // Those behind somebody who got no answer would wait as long again, one after another.
+            let is_failed =
+                matches!(answer, None | Some(Event::Admission(_, Err(CloseReason::Internal))));
+            let is_silent = is_failed && parts.roll.is_shared() && begun.elapsed() >= CALL_TIMEOUT;
+            let waiting = if is_silent { inbox.len() } else { 0 };
+            let refused = inbox.try_iter().take(waiting).map(|request| parts.refuse(request));
+            for event in std::iter::once(answer).chain(refused).flatten() {
+                if gateway.send(event).is_err() {
+                    return;
                 }
-                Request::Admit { connection, identity, character } => {
-                    Event::Admission(connection, parts.admit(identity, character))
-                }
-                Request::Locate { connection, character, take_over } => {
-                    match parts.locate(character, Some(take_over)) {
-                        Ok(located) => Event::Located(connection, character, located),
-                        // The gateway asks again while the zone is silent.
-                        Err(CloseReason::Internal) if parts.roll.is_shared() => continue,
-                        Err(reason) => Event::Admission(connection, Err(reason)),
-                    }
-                }
-                Request::End { connection, character, session } => {
-                    let ended = parts.roll.end_session(character, session);
-                    let reason = ended.err().unwrap_or(CloseReason::Goodbye);
-                    Event::Admission(connection, Err(reason))
-                }
-            };
-            if gateway.send(event).is_err() {
-                return;
             }
         }
-    })
+    };
+    std::thread::Builder::new().name("admission".to_owned()).spawn(run)
 }
 
 impl Parts {
+    /// What the gateway is told; nothing where it asks again by itself.
+    fn answer(&self, request: Request) -> Option<Event> {
+        Some(match request {
+            Request::Verify { connection, token, resume } => {
+                Event::Verified(connection, self.verify(&token, &resume))
+            }
+            Request::Admit { connection, identity, character } => {
+                Event::Admission(connection, self.admit(identity, character))
+            }
+            Request::Locate { connection, character, take_over } => {
+                match self.locate(character, Some(take_over)) {
+                    Ok(located) => Event::Located(connection, character, located),
+                    // It does while the zone is silent.
+                    Err(CloseReason::Internal) if self.roll.is_shared() => return None,
+                    Err(reason) => Event::Admission(connection, Err(reason)),
+                }
+            }
+            Request::End { connection, character, session } => {
+                let ended = self.roll.end_session(character, session);
+                let reason = ended.err().unwrap_or(CloseReason::Goodbye);
+                Event::Admission(connection, Err(reason))
+            }
+        })
+    }
+
+    /// The same where nobody can be asked.
+    fn refuse(&self, request: Request) -> Option<Event> {
+        match request {
+            Request::Verify { .. } => self.answer(request),
+            Request::Admit { connection, .. } | Request::End { connection, .. } => {
+                Some(Event::Admission(connection, Err(CloseReason::Internal)))
+            }
+            Request::Locate { .. } => None,
+        }
+    }
+
     /// Whose the tokens of a Hello are.
     fn verify(&self, token: &str, resume: &str) -> Result<Identity, CloseReason> {
         let now = unix_now();
@@ -172,5 +200,73 @@ impl Parts {
         self.roll.want(zone);
         let bytes = postcard::to_stdvec(&sheet).expect("a sheet is plain data");
         Ok(Located { zone, sheet: Some(bytes) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::app::cluster::characters::{Characters, Place, Record};
+    use crate::app::cluster::zones::Wanted;
+    use crate::disk;
+    use crate::disk::scratch::Scratch;
+    use crate::model::AccountId;
+    use crate::nats::Bus;
+    use crate::nats::tests::server::Server;
+    use crate::services::Tokens;
+
+    const JOINS: u64 = 30;
+    const ADA: CharacterId = CharacterId(1);
+
+    #[test]
+    fn those_who_wait_while_nats_is_silent_are_refused_together() {
+        let Some(server) = Server::start("admission") else { return };
+        let nats = server.connect();
+        let scratch = Scratch::new("admission");
+        std::fs::create_dir_all(&scratch.0).unwrap();
+        let keys = scratch.0.join("keys");
+        disk::write_secret(&keys, Tokens::key_line(&[9; 32]).as_bytes()).unwrap();
+        let tokens = Arc::new(Keys::load(&keys).unwrap());
+        let (characters, wanted) = (Characters::open(&nats).unwrap(), Wanted::open(&nats).unwrap());
+        let account = AccountId(1);
+        let record = Record {
+            account,
+            name: "Ada".to_owned(),
+            session: SessionId(0),
+            take_over: 0,
+            version: 0,
+            place: Place::rest(&[]),
+        };
+        characters.add(ADA, &record).unwrap();
+        let roll = Roll::Shared { characters, bus: Bus::new(&nats), wanted };
+        let (admitter, inbox) = Admitter::new();
+        let (tell, told) = crossbeam_channel::unbounded();
+        spawn(inbox, Parts { tokens, roll, world_seed: 1 }, tell).unwrap();
+        let ask = |connection| {
+            let identity = Identity { account, resumes: None };
+            assert!(admitter.ask(Request::Admit { connection, identity, character: ADA }));
+        };
+        let answer = || match told.recv_timeout(Duration::from_secs(30)).unwrap() {
+            Event::Admission(connection, answer) => (connection, answer.map(drop)),
+            other => panic!("{other:?}"),
+        };
+        ask(0);
+        assert_eq!(answer(), (0, Ok(())));
+
+        server.signal("STOP");
+        (1..=JOINS).for_each(ask);
+        assert_eq!(answer(), (1, Err(CloseReason::Internal)));
+        // Were the others asked about one by one, they would be let in now.
+        server.signal("CONT");
+        for connection in 2..=JOINS {
+            assert_eq!(answer(), (connection, Err(CloseReason::Internal)));
+        }
+        let is_let_in = |_| {
+            ask(0);
+            answer() == (0, Ok(()))
+        };
+        assert!((0..10).any(is_let_in), "nobody is let in any more");
     }
 }

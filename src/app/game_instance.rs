@@ -208,6 +208,7 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
     )?;
     let post = Post::new(bus.clone(), boot, clerk, metrics.clone());
     let tenancy = Tenancy {
+        instance: me.instance,
         keeper: keeper.clone(),
         bus: bus.clone(),
         post: post.clone(),

@@ -217,7 +217,10 @@ impl Thread {
                 let bans = bans::on_clock(&records, unix_now(), now);
                 self.gateway.handle_bans(now, bans);
             }
-            Event::Flags(flags) => self.gateway.handle_admitting(flags.admit_new_players),
+            Event::Flags(flags) => {
+                self.gateway.handle_admitting(flags.admit_new_players);
+                self.gateway.handle_notice(&flags.message_of_the_day);
+            }
             Event::Usage(UsageMail { gateway, used }) => {
                 if gateway != self.parts.config.id {
                     self.gateway.handle_usage(now, gateway, used);

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::nats::Nats;
-use crate::nats::table::{Replaced, Table, TableError};
+use crate::nats::table::{Table, TableError};
 use crate::services::Lobby;
 
 /// The table, and its one key.
@@ -49,9 +49,13 @@ impl Keeper {
                 return Ok(done);
             }
             match table.replace_now(NAME, after.clone().into(), revision) {
-                Replaced::Written(_) => return Ok(done),
-                Replaced::Unknown(Some(row)) if row.value == after => return Ok(done),
-                Replaced::Refused | Replaced::Unknown(_) => {}
+                Ok(true) => return Ok(done),
+                Ok(false) => {}
+                // It may have been written all the same.
+                Err(_) if table.get(NAME)?.is_some_and(|row| row.value == after) => {
+                    return Ok(done);
+                }
+                Err(_) => {}
             }
         }
     }

@@ -44,7 +44,7 @@ impl Rules {
 
     #[must_use]
     pub fn flags(&self) -> Flags {
-        *self.flags.read().unwrap_or_else(PoisonError::into_inner)
+        self.flags.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The ban that holds now for somebody.

@@ -187,7 +187,7 @@ fn answer_gateways(nats: &Nats, bus: &Bus, store: Arc<Store>) -> anyhow::Result<
         let answer = match fill(&characters, &store, account) {
             Ok(own) => AccountAnswer::Characters(own),
             Err(error) => {
-                log::error!(account = account.0; "{error:#}");
+                log::error!(player_id = account.0; "{error:#}");
                 AccountAnswer::Unavailable
             }
         };
@@ -217,7 +217,7 @@ fn fill(
             version: sheet.version,
             place: Place::rest(&sheet.bytes),
         };
-        characters.add(character.id, &record);
+        characters.add(character.id, &record)?;
     }
     characters.set_account(account, &own)?;
     Ok(own)

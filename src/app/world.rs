@@ -97,7 +97,7 @@ impl World {
             };
             let text = toml::to_string(&Self::make(wanted)?).context("writing down the world")?;
             // Whoever was first has made it.
-            table.replace_now(TABLE, text.into(), 0);
+            table.replace_now(TABLE, text.into(), 0)?;
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Client {
     retry: Retry,
     /// How the server has closed last: for how long, and what it said about it.
     farewell: (Duration, String),
+    /// What the admins tell all players, and whether it was taken.
+    notice: (String, bool),
     outputs: VecDeque<Output>,
     outbox: Outbox,
     reader: FrameReader,
@@ -82,6 +84,7 @@ impl Client {
             retry: Retry::new(config.seed, config.patience),
             config,
             farewell: (Duration::ZERO, String::new()),
+            notice: (String::new(), true),
             outputs: VecDeque::new(),
             outbox: Outbox::default(),
             reader: FrameReader::default(),
@@ -127,6 +130,13 @@ impl Client {
     /// Events since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         self.events.drain(..).collect()
+    }
+
+    /// What the admins tell all players, once: every connection says it anew.
+    pub fn take_notice(&mut self) -> Option<String> {
+        let (text, is_taken) = &mut self.notice;
+        let is_new = !std::mem::replace(is_taken, true) && !text.is_empty();
+        is_new.then(|| text.clone())
     }
 
     /// The newest command that a frame or a Welcome covers.
@@ -314,6 +324,8 @@ impl Client {
                     self.outputs.push_back(Output::Disconnect);
                 }
             }
+            Ok(ServerMessage::Notice { text }) if text == self.notice.0 => {}
+            Ok(ServerMessage::Notice { text }) => self.notice = (text, false),
             Ok(ServerMessage::Frame(frame)) => self.handle_frame(now, &frame),
             Err(_) => self.stats.broken_messages += 1,
         }

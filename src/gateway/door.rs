@@ -8,7 +8,7 @@ use super::{
     Admission, Bans, ConnectionId, Gateway, Identity, Output, Present, REATTACH_BITS, Used, User,
 };
 use crate::model::{CharacterId, GatewayId};
-use crate::protocol::CloseReason;
+use crate::protocol::{CloseReason, ServerMessage};
 
 /// When those may try again that are not let in because nobody new is.
 const CLOSED_FOR: Duration = Duration::from_secs(10);
@@ -143,6 +143,24 @@ impl Gateway {
     /// Whether those may come in that resume no session.
     pub fn handle_admitting(&mut self, admits_new: bool) {
         self.admits_new = admits_new;
+    }
+
+    /// What everybody is told who plays, now and at every Welcome; empty: nothing any more.
+    pub fn handle_notice(&mut self, text: &str) {
+        if self.notice == text {
+            return;
+        }
+        text.clone_into(&mut self.notice);
+        for id in self.all() {
+            self.tell_notice(id);
+        }
+    }
+
+    pub(super) fn tell_notice(&mut self, id: ConnectionId) {
+        let phase = self.connections.get(&id).map(|connection| &connection.phase);
+        if matches!(phase, Some(Phase::Playing(playing)) if playing.welcomed) {
+            self.send(id, &ServerMessage::Notice { text: self.notice.clone() });
+        }
     }
 
     /// Closes the connection of a character for an admin, who says why; false if there is none.

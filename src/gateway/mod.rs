@@ -226,6 +226,8 @@ pub struct Gateway {
     bans: Bans,
     /// Whether those may come in that resume no session.
     admits_new: bool,
+    /// What everybody is told who plays; empty: nothing.
+    notice: String,
     to_zones: BTreeMap<ZoneId, Vec<ToZone>>,
     /// Zones on their way between two instances, and since when: nothing is sent to them.
     held: BTreeMap<ZoneId, Duration>,
@@ -246,6 +248,7 @@ impl Gateway {
             by_character: HashMap::new(),
             bans: Bans::default(),
             admits_new: true,
+            notice: String::new(),
             to_zones: BTreeMap::new(),
             held: BTreeMap::new(),
             outputs: VecDeque::new(),

@@ -36,6 +36,7 @@ impl Gateway {
         at: Located,
     ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(account) = connection.account else { return };
         connection.attach += 1;
         connection.zone_heard = now;
         let attach = connection.attach;
@@ -43,6 +44,7 @@ impl Gateway {
         connection.phase = Phase::Playing(Playing { character, zone: at.zone, attach, welcomed });
         let message = ToZone::Attach {
             character,
+            account,
             session: connection.session,
             attach,
             ordered: connection.ordered,
@@ -146,6 +148,9 @@ impl Gateway {
             resume,
         };
         self.send(id, &welcome);
+        if !self.notice.is_empty() {
+            self.tell_notice(id);
+        }
     }
 
     /// The zone does not have the character: look again, but not for ever.

@@ -35,6 +35,8 @@ pub const COMMAND_QUEUE_MAX: usize = 8;
 pub const CHAT_BYTES_MAX: usize = 200;
 /// Bytes of what the end of a connection says beside its reason.
 pub const DETAIL_BYTES_MAX: usize = 200;
+/// Bytes of what a server tells all players at once.
+pub const NOTICE_BYTES_MAX: usize = 200;
 /// Bytes of a character's or an account's name.
 pub const NAME_BYTES_MAX: usize = 16;
 /// Shortest password, in bytes.

@@ -29,7 +29,7 @@ const VERSION_MIN: (i64, i64, i64) = (2, 10, 0);
 /// Bytes that a message must be allowed to have.
 pub const MESSAGE_BYTES_MIN: usize = 2 << 20;
 /// How long the server may take for a call before it counts as not answering.
-const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a silent server is asked whether it lives; two that are not answered end a connection.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait between two attempts to connect again.

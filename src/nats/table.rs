@@ -147,9 +147,14 @@ impl Table {
         TableError { name, servers, detail: in_words(error) }
     }
 
-    /// As [`Table::replace`], for a thread that waits for it.
-    pub fn replace_now(&self, key: &str, value: Bytes, expected: u64) -> Replaced {
-        self.nats.wait(self.replace(key, value, expected))
+    /// Replaces a record if it has this revision, 0 for none; false if it has another. After an
+    /// error it may be written or not. Must not be called on a thread of the runtime.
+    pub fn replace_now(&self, key: &str, value: Bytes, expected: u64) -> Result<bool, TableError> {
+        match self.nats.wait(self.store.update(key, value, expected)) {
+            Ok(_) => Ok(true),
+            Err(error) if is_refusal(&error) => Ok(false),
+            Err(error) => Err(self.failed(&error)),
+        }
     }
 
     async fn look_up(&self, key: &str) -> Option<Row> {

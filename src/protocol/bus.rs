@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CharacterId, Command, SessionId, ZoneId};
+use crate::model::{AccountId, CharacterId, Command, SessionId, ZoneId};
 
 /// What a gateway tells the instance that holds a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,7 @@ pub enum ToZone {
     /// zone it is not in yet (encoded by the game).
     Attach {
         character: CharacterId,
+        account: AccountId,
         session: SessionId,
         attach: u64,
         ordered: bool,

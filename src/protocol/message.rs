@@ -5,7 +5,8 @@ use super::wire::{Reader, Writer};
 use super::{CloseReason, DecodeError};
 use crate::model::limits::{
     CHAT_BYTES_MAX, CLIENT_MESSAGE_BYTES_MAX, COMMANDS_PER_MESSAGE_MAX, DETAIL_BYTES_MAX,
-    INVENTORY_SLOTS, NAME_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX, TOKEN_BYTES_MAX, ZONE_SIDE_MAX,
+    INVENTORY_SLOTS, NAME_BYTES_MAX, NOTICE_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX, TOKEN_BYTES_MAX,
+    ZONE_SIDE_MAX,
 };
 use crate::model::{CharacterId, Command, Direction, Pos, SessionId};
 
@@ -60,6 +61,10 @@ pub enum ServerMessage {
         reason: CloseReason,
         retry_after_ms: u32,
         detail: String,
+    },
+    /// What the admins tell all players: one line, empty if they take it back.
+    Notice {
+        text: String,
     },
 }
 
@@ -184,6 +189,10 @@ impl ServerMessage {
                 w.u32(*retry_after_ms);
                 w.text(detail);
             }
+            Self::Notice { text } => {
+                w.u8(5);
+                w.text(text);
+            }
         }
         w.bytes
     }
@@ -211,6 +220,7 @@ impl ServerMessage {
                 let detail = r.text(DETAIL_BYTES_MAX)?.to_owned();
                 Self::Close { reason, retry_after_ms, detail }
             }
+            5 => Self::Notice { text: r.text(NOTICE_BYTES_MAX)?.to_owned() },
             tag => return Err(DecodeError::Unknown { what: "message", number: tag.into() }),
         };
         r.finish()?;

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ring::digest::{SHA256, digest};
 
-use super::{Health, Metrics, Obstacle};
+use super::{Health, Metrics, Obstacle, request_id};
 
 /// Begins to drain the process; given who wants it, it says why not. It may wait.
 pub type Begin = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -56,13 +57,14 @@ impl Drain {
             let text = "this process was started without --admin-token-file: end it by SIGTERM";
             return said(StatusCode::FORBIDDEN, text);
         };
+        let id = request_id::of(&headers);
         if !Self::is_authorized(token, &headers) {
             metrics.drains_refused.inc();
-            log::warn!("a drain that {from} asks for is refused: the token is missing or wrong");
+            log::warn!(correlation_id = id; "a drain that {from} asks for is refused: the token is missing or wrong");
             return said(StatusCode::UNAUTHORIZED, "send the token: Authorization: Bearer TOKEN");
         }
         let begun = tokio::task::spawn_blocking(move || match self.begin.get() {
-            Some(begin) => begin(&format!("POST /admin/drain from {from}")),
+            Some(begin) => begin(&format!("POST /admin/drain from {from}, request {id}")),
             None => Err("the process is still starting".to_owned()),
         });
         match begun.await {
@@ -108,6 +110,16 @@ pub fn router(health: Arc<Health>, metrics: Arc<Metrics>, drain: Arc<Drain>) -> 
             }),
         )
         .route("/metrics", get(move || std::future::ready(text(&metrics))))
+        .layer(middleware::from_fn(name_request))
+}
+
+/// Gives each request a name that its answer and the log have in common.
+async fn name_request(mut request: Request, next: Next) -> Response {
+    let id = request_id::of(request.headers());
+    request_id::name(request.headers_mut(), &id);
+    let mut response = next.run(request).await;
+    request_id::name(response.headers_mut(), &id);
+    response
 }
 
 fn answer(reasons: &[&str]) -> Response {
@@ -166,8 +178,12 @@ mod tests {
         let ask = |drain: &Arc<Drain>, token: &str| {
             let router = router(Arc::new(Health::new()), metrics.clone(), drain.clone());
             let request = Request::post("/admin/drain").header("authorization", token);
-            let request = request.body(Body::empty()).unwrap();
-            async move { TowerToHyperService::new(router).call(request).await.unwrap().status() }
+            let request = request.header("x-request-id", "a-1").body(Body::empty()).unwrap();
+            async move {
+                let answer = TowerToHyperService::new(router).call(request).await.unwrap();
+                assert_eq!(answer.headers()["x-request-id"], "a-1");
+                answer.status()
+            }
         };
         let without = Arc::new(Drain::default());
         assert_eq!(ask(&without, "Bearer ").await, StatusCode::FORBIDDEN);
@@ -180,7 +196,7 @@ mod tests {
         let (tell, told) = std::sync::mpsc::channel();
         drain.allow(Box::new(move |who| tell.send(who.to_owned()).map_err(|it| it.to_string())));
         assert_eq!(ask(&drain, "Bearer secret").await, StatusCode::ACCEPTED);
-        assert!(told.recv().unwrap().starts_with("POST /admin/drain from "));
+        assert_eq!(told.recv().unwrap(), "POST /admin/drain from nowhere, request a-1");
         drop(told);
         assert_eq!(ask(&drain, "Bearer secret").await, StatusCode::SERVICE_UNAVAILABLE);
     }

@@ -9,6 +9,7 @@ mod health;
 pub mod logging;
 pub mod memory;
 pub mod metrics;
+pub mod request_id;
 
 pub use health::{Health, Obstacle};
 pub use metrics::Metrics;

@@ -39,6 +39,9 @@ class Game {
     this.session.addEventListener('welcome', () => this.#welcome());
     this.session.addEventListener('status', ({ detail }) => this.#status(detail));
     this.session.addEventListener('frame', ({ detail }) => this.#frame(detail));
+    this.session.addEventListener('notice', ({ detail }) => {
+      this.world.say(`The message of the day: ${detail}`, 'notice', performance.now());
+    });
     this.timer = setInterval(() => this.hud.drawLink(), LINK_REDRAW_MS);
     this.logTimer = setInterval(() => this.hud.drawLog(), 2000);
     this.leave = () => this.session.leave();

@@ -156,6 +156,8 @@ export function decodeServer(bytes) {
       const reason = r.u8();
       return { type: 'close', reason, retryAfter: r.u32(), detail: r.text() };
     }
+    case 5:
+      return { type: 'notice', text: r.text() };
     default:
       throw new DecodeError('unknown', `message ${tag}`);
   }

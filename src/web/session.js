@@ -150,6 +150,7 @@ export class Session extends EventTarget {
     if (message.type === 'welcome') this.#welcome(message);
     else if (message.type === 'frame') this.#frame(message.bytes);
     else if (message.type === 'pong') this.#pong(message.nonce);
+    else if (message.type === 'notice') this.#notice(message.text);
     else this.closing = message;
     if (this.closing) this.#lost(this.closing.reason);
   }
@@ -220,6 +221,12 @@ export class Session extends EventTarget {
     }
     const rest = this.unacknowledged.slice(0, COMMANDS_PER_MESSAGE_MAX);
     this.#sendInput(rest[0].number, rest.map((u) => u.command));
+  }
+
+  /** Every connection says it anew; the player hears it once. */
+  #notice(text) {
+    if (text !== this.notice && text) this.dispatchEvent(new CustomEvent('notice', { detail: text }));
+    this.notice = text;
   }
 
   #pong(nonce) {

@@ -170,7 +170,7 @@ impl Zone {
     /// A gateway speaks.
     pub fn handle_message(&mut self, gateway: GatewayId, message: ToZone) {
         match message {
-            ToZone::Attach { character, attach, ordered, sheet, session: _ } => {
+            ToZone::Attach { character, attach, ordered, sheet, account: _, session: _ } => {
                 self.attach(gateway, character, attach, ordered, sheet);
             }
             ToZone::Detach { character, attach, leave } => {

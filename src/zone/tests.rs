@@ -3,7 +3,7 @@ use crate::game::generate::{ZoneSpec, generate};
 use crate::game::player::new_sheet;
 use crate::game::turn::Turn;
 use crate::model::limits::NO_ACTOR;
-use crate::model::{Command, Direction, SessionId};
+use crate::model::{AccountId, Command, Direction, SessionId};
 use crate::protocol::frame::FrameReader;
 use crate::protocol::message::TAG_FRAME;
 
@@ -23,6 +23,7 @@ fn attach_as(zone: &mut Zone, character: CharacterId, attach: u64, with_sheet: b
     let sheet = postcard::to_stdvec(&new_sheet(character, "Ada", 11)).unwrap();
     let message = ToZone::Attach {
         character,
+        account: AccountId(1),
         session: SessionId(1),
         attach,
         ordered: true,
@@ -147,6 +148,7 @@ fn of_two_gateways_the_later_take_over_has_the_character() {
     tick(&mut zone);
     let elsewhere = |attach| ToZone::Attach {
         character: HERO,
+        account: AccountId(1),
         session: SessionId(1),
         attach,
         ordered: true,

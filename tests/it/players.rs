@@ -46,8 +46,20 @@ fn players_are_found_and_kicked_wherever_they_are() {
         };
         let (join, session) = (field("correlation_id="), field("session_id="));
         let log = cluster.process(Part::Instance(1)).log();
-        let is_it = |line: &str| line.contains(&join) && line.contains(&session);
+        let player = format!("player_id={account} ");
+        let is_it = |line: &str| {
+            [&join, &session, &player, "zone=1", "instance=1"].iter().all(|it| line.contains(*it))
+        };
         assert!(log.lines().any(is_it), "{join} is not in {log}");
+        // How the account was made is in the log of the services.
+        let log = cluster.process(Part::Services).log();
+        let is_it = |line: &str| {
+            let is_named = line.contains("correlation_id=") && line.contains("status=201");
+            line.contains("guest: done")
+                && line.contains(&format!("player_id={account}"))
+                && is_named
+        };
+        assert!(log.lines().any(is_it), "{log}");
 
         let shouted = ada.name().to_uppercase();
         let shown = rows(&cluster, &format!("player show {shouted}"));

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use undercroft::cli::http::Login;
-use undercroft::client::{Credentials, GiveUp};
+use undercroft::client::{Client, Credentials, GiveUp};
 use undercroft::model::CharacterId;
 use undercroft::net::Transport;
 use undercroft::protocol::{CloseReason, ServerMessage};
@@ -159,6 +159,42 @@ fn flags_hold_everywhere_at_once_and_sessions_go_on() {
     let acts: Vec<_> = audit(&cluster).into_iter().map(|(_, entry)| entry).collect();
     let is_set = |it: &Value| it["act"] == "set_flag" && it["outcome"] == "done";
     assert_eq!(acts.iter().filter(|it| is_set(it)).count(), 3, "{acts:?}");
+}
+
+#[test]
+fn the_message_of_the_day_is_told_to_all_who_play_and_to_whoever_comes() {
+    let Some(cluster) = Cluster::start("notice", 1, 2) else { return };
+    let [one, two] = gateways(&cluster);
+    let http = cluster.at().http();
+    play(async {
+        let (ada, bob) = (http.guest().await.unwrap(), http.guest().await.unwrap());
+        let mut here = Player::join_as(one, Transport::WebSocket, &ada).await;
+        done(&cluster, "flag set message_of_the_day Noon");
+        let notice = |client: &mut Client| client.take_notice();
+        assert_eq!(here.until("the message", notice).await, "Noon");
+        let mut there = Player::join_as(two, Transport::Quic, &bob).await;
+        assert_eq!(there.until("the message", notice).await, "Noon");
+
+        let long = "a".repeat(201);
+        let bad = [long.as_str(), "two\nlines", ""];
+        for text in bad {
+            let said = refused(&cluster, &format!("flag set message_of_the_day {text}"));
+            assert!(said.contains("one line of 1 to 200 bytes"), "{said}");
+        }
+        let said = refused(&cluster, "flag set admit_new_players Noon");
+        assert!(said.contains("is true or false"), "{said}");
+        let row = |cluster: &Cluster| rows(cluster, "flag list").pop().unwrap();
+        let expected = json!({ "flag": "message_of_the_day", "value": "Noon", "is_set": true });
+        assert_eq!(row(&cluster), expected);
+
+        // What was refused was told nobody: the next that they hear is this.
+        done(&cluster, "flag set message_of_the_day Dusk");
+        for player in [&mut here, &mut there] {
+            assert_eq!(player.until("the message", notice).await, "Dusk");
+        }
+        done(&cluster, "flag unset message_of_the_day");
+        assert_eq!(row(&cluster)["value"], "");
+    });
 }
 
 #[test]

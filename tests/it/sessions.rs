@@ -318,7 +318,9 @@ async fn resumed(at: &Addresses, transport: Transport, token: &str) -> Result<St
     loop {
         match wire.next().await {
             Some(ServerMessage::Welcome { resume, .. }) => return Ok(resume),
-            Some(ServerMessage::Frame(_) | ServerMessage::Pong { .. }) => {}
+            Some(
+                ServerMessage::Frame(_) | ServerMessage::Pong { .. } | ServerMessage::Notice { .. },
+            ) => {}
             Some(ServerMessage::Close { reason, .. }) => return Err(reason),
             None => panic!("neither welcome nor reason"),
         }

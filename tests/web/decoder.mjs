@@ -78,6 +78,8 @@ function messages() {
   assert.deepEqual([...input], [2, 2, 0, 0, 0, 0, 6, 0, 0, 0, 2, 0x12, 8, 3, 0x2c, 1, 12, 0]);
   const hello = encodeHello({ token: 'ab', character: '258', resume: '', datagrams: true });
   assert.deepEqual([...hello], [1, 2, 0, 2, 97, 98, 2, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+  const notice = decodeServer(Uint8Array.of(5, 4, 78, 111, 111, 110));
+  assert.deepEqual(notice, { type: 'notice', text: 'Noon' });
 }
 
 /** Two floor cells see each other or neither does; every cell in an empty room is seen. */

@@ -114,7 +114,7 @@ fn do_it(nats: &Nats, who: &str, act: &Act) -> anyhow::Result<()> {
             }
             Ok(bans::set(nats, *target, None)?)
         }
-        Act::SetFlag { flag, value } => Ok(flags::set(nats, *flag, Some(*value))?),
+        Act::SetFlag { flag, value } => Ok(flags::set(nats, *flag, Some(value))?),
         Act::UnsetFlag { flag } => Ok(flags::set(nats, *flag, None)?),
         Act::Kick { character, name, reason } => players::kick(nats, *character, name, reason),
     }

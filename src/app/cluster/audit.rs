@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::flags::Flag;
+use super::flags::{Flag, Value};
 use crate::app::process::Process;
 use crate::app::registrar::unix_now;
 use crate::gateway::Target;
@@ -46,7 +46,7 @@ pub enum Act {
     },
     SetFlag {
         flag: Flag,
-        value: bool,
+        value: Value,
     },
     UnsetFlag {
         flag: Flag,

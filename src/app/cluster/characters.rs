@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountId, CharacterId, SessionId, ZoneId};
 use crate::nats::Nats;
-use crate::nats::table::{Replaced, Row, Table, TableError};
+use crate::nats::table::{Row, Table, TableError};
 
 const NAME: &str = "characters";
 const ACCOUNTS: &str = "accounts";
@@ -102,7 +102,7 @@ impl Characters {
     ) -> Result<Option<Record>, TableError> {
         loop {
             let Some((revision, mut record)) = self.row(character)? else { return Ok(None) };
-            if !change(&mut record) || self.write(character, &record, revision) {
+            if !change(&mut record) || self.write(character, &record, revision)? {
                 return Ok(Some(record));
             }
         }
@@ -119,14 +119,18 @@ impl Characters {
     }
 
     /// Makes a record where there is none.
-    pub fn add(&self, character: CharacterId, record: &Record) {
-        self.write(character, record, 0);
+    pub fn add(&self, character: CharacterId, record: &Record) -> Result<(), TableError> {
+        self.write(character, record, 0).map(drop)
     }
 
-    fn write(&self, character: CharacterId, record: &Record, expected: u64) -> bool {
+    fn write(
+        &self,
+        character: CharacterId,
+        record: &Record,
+        expected: u64,
+    ) -> Result<bool, TableError> {
         let value = serde_json::to_vec(record).expect("a record is plain data");
-        let replaced = self.table.replace_now(&character.to_string(), value.into(), expected);
-        matches!(replaced, Replaced::Written(_))
+        self.table.replace_now(&character.to_string(), value.into(), expected)
     }
 
     /// The characters of an account as far as is known, newest first.
@@ -150,7 +154,7 @@ impl Characters {
                 return Ok(());
             }
             let expected = known.map_or(0, |row| row.revision);
-            if let Replaced::Written(_) = self.accounts.replace_now(&key, value.clone(), expected) {
+            if self.accounts.replace_now(&key, value.clone(), expected)? {
                 return Ok(());
             }
         }

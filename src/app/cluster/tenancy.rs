@@ -17,6 +17,7 @@ use crate::telemetry::Metrics;
 /// The zones that this process runs, and how it comes by them; clones share it.
 #[derive(Clone, Debug)]
 pub struct Tenancy {
+    pub instance: InstanceId,
     pub keeper: Keeper,
     pub bus: Bus,
     pub post: Post,
@@ -26,14 +27,16 @@ pub struct Tenancy {
 }
 
 /// Leaves a line of each attach, which has an identifier in common with those of its gateway.
-fn log_attaches(zone: ZoneId, messages: &[ToZone]) {
+fn log_attaches(instance: InstanceId, zone: ZoneId, messages: &[ToZone]) {
     for message in messages {
-        let ToZone::Attach { character, session, attach, .. } = message else { continue };
+        let ToZone::Attach { character, account, session, attach, .. } = message else { continue };
         log::info!(
+            player_id = account.0,
             session_id = session.0,
             correlation_id:% = Join::of_attach(*session, *attach),
             character = character.0,
-            zone = zone.0;
+            zone = zone.0,
+            instance = instance.0;
             "a session attaches"
         );
     }
@@ -50,11 +53,12 @@ impl Tenancy {
     #[must_use]
     pub fn listen(&self, zone: ZoneId) -> Subscription {
         let (threads, heard) = (self.threads.clone(), self.metrics.bus_received.clone());
+        let instance = self.instance;
         self.bus.subscribe(&mail::zone(zone), move |bytes| {
             let (kind, message) = match mail::decode(&bytes) {
                 Some(ToZoneMail::Gateway { gateway, messages }) => {
                     heard.with_label_values(&["commands"]).inc();
-                    log_attaches(zone, &messages);
+                    log_attaches(instance, zone, &messages);
                     return threads.send_batch(gateway, zone, messages);
                 }
                 Some(ToZoneMail::Arrival(departure)) => ("moves", Message::Arrival(departure)),

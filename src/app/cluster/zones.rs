@@ -9,7 +9,7 @@ use super::leases;
 use crate::lease::ZoneRecord;
 use crate::model::ZoneId;
 use crate::nats::Nats;
-use crate::nats::table::{Replaced, Table, TableError};
+use crate::nats::table::{Table, TableError};
 
 /// Writes down which zones are wanted, so that an instance takes them; clones share it.
 #[derive(Clone, Debug)]
@@ -30,8 +30,8 @@ impl Wanted {
             return;
         }
         let value = serde_json::to_vec(&ZoneRecord::WANTED).expect("a record is plain data");
-        let replaced = self.table.replace_now(&zone.to_string(), Bytes::from(value), 0);
-        if replaced != Replaced::Unknown(None) {
+        // After an error it is wanted again: whoever asks has to go there all the same.
+        if self.table.replace_now(&zone.to_string(), Bytes::from(value), 0).is_ok() {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(zone);
         }
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Body, Problem};
-use super::{App, blocking};
+use super::{App, blocking, trace};
 use crate::model::AccountId;
 use crate::services::accounts::{self as rules, GUEST_PREFIX};
 use crate::services::{Claims, Kind};
@@ -170,6 +170,7 @@ fn caller(parts: &Parts, app: &App) -> Result<Caller, Problem> {
         return Err(Problem::NoToken);
     }
     let account = app.tokens.verify_access(app.now(), token.trim())?;
+    trace::note_account(account);
     app.admit(Some(account), NOWHERE)?;
     Ok(Caller(account))
 }
@@ -184,6 +185,7 @@ fn welcome(
     account: Account,
     characters: Vec<Character>,
 ) -> Result<Response, Problem> {
+    trace::note_account(account.id);
     let issued = app.now();
     let expires = issued.saturating_add(app.config.token_lifetime_s);
     let claims = Claims { account: account.id, issued, expires, kind: Kind::Access };

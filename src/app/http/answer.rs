@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::BODY_BYTES_MAX;
+use super::{BODY_BYTES_MAX, trace};
 use crate::services::TokenError;
 use crate::services::accounts::{NameError, PasswordError};
 use crate::services::lobby::LobbyError;
@@ -127,9 +127,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code) = self.parts();
-        let sentence = if status.is_server_error() && !matches!(self, Self::Busy | Self::Refused(_))
-        {
-            log::error!("{self}");
+        let is_ours = status.is_server_error() && !matches!(self, Self::Busy | Self::Refused(_));
+        trace::note_problem(is_ours, &self);
+        let sentence = if is_ours {
             // Paths and causes are for the operator.
             Self::Internal.to_string()
         } else {
@@ -153,7 +153,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(written) => bytes(status, written.into()),
         Err(error) => {
-            log::error!("an answer cannot be encoded: {error}");
+            trace::note_problem(true, &format!("an answer cannot be encoded: {error}"));
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

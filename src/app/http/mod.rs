@@ -15,6 +15,7 @@ mod routes;
 mod site;
 #[cfg(test)]
 mod tests;
+mod trace;
 pub mod upgrade;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -37,12 +38,13 @@ use crate::app::lobby::Keeper;
 use crate::app::rules::Rules;
 use crate::model::AccountId;
 use crate::store::{Store, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, request_id};
 use answer::Problem;
 use cache::Cache;
 use limit::Limiter;
 use routes::Labels;
 pub use site::{Asset, Site};
+use trace::Trace;
 
 /// Bytes of a request's body.
 const BODY_BYTES_MAX: usize = 16 * 1_024;
@@ -237,6 +239,8 @@ fn shown(gateways: &[Alive]) -> Vec<Value> {
 /// Around every request: the limit, the measure, the headers that browsers need to be told.
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
+    let trace = Trace::of(request.headers());
+    let method = request.method().clone();
     let path = request.uri().path();
     let is_api = path.starts_with("/api/") || path == "/api";
     let matched = request.extensions().get::<MatchedPath>();
@@ -258,11 +262,15 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
             Err(Problem::TooMany { wait })
         }
     };
-    let mut response = match admitted {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    let answer = async {
+        match admitted {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
     };
+    let mut response = trace.follow(answer).await;
     let headers = response.headers_mut();
+    request_id::name(headers, &trace.id);
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -284,6 +292,7 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     if status.is_server_error() {
         app.metrics.errors.with_label_values(&["http"]).inc();
     }
+    trace.log(route, &method, status);
     let labels = [route, status.as_str()];
     let seconds = begun.elapsed().as_secs_f64();
     app.metrics.request_duration.with_label_values(&labels).observe(seconds);

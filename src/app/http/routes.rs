@@ -71,7 +71,7 @@ impl Labels {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -95,6 +95,25 @@ mod tests {
         assert_eq!(said, there);
         let labels: BTreeSet<_> = all.iter().map(|it| it.label).collect();
         assert_eq!(labels.len(), all.len());
+    }
+
+    #[test]
+    fn every_answer_of_the_document_has_the_name_of_its_request() {
+        let document = described();
+        let named = json!({ "$ref": "#/components/headers/RequestId" });
+        let mut count = 0;
+        for (path, ways) in document["paths"].as_object().unwrap() {
+            for (method, way) in ways.as_object().unwrap() {
+                for (status, answer) in way["responses"].as_object().unwrap() {
+                    let pointer = answer["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
+                    let answer = pointer.map_or(answer, |to| document.pointer(to).unwrap());
+                    let header = &answer["headers"]["X-Request-Id"];
+                    assert_eq!(*header, named, "{method} {path} {status}");
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > routes().len());
     }
 
     #[test]

@@ -346,6 +346,34 @@ async fn each_address_has_its_own_limit() {
 }
 
 #[tokio::test]
+async fn every_answer_names_its_request() {
+    let server = server(Config { requests_per_minute: 8, ..Config::default() });
+    let ask = async |method: &str, path: &str, name: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(name) = name {
+            request = request.header("x-request-id", name);
+        }
+        let got = server.send(request, Body::empty()).await;
+        (got.status, got.header("x-request-id").to_owned())
+    };
+    let mut made = std::collections::BTreeSet::new();
+    for (method, path, status) in [
+        ("GET", "/", 200),
+        ("GET", "/content.json", 200),
+        ("GET", "/api/info", 200),
+        ("GET", "/api/characters", 401),
+        ("POST", "/api/login", 415),
+        ("POST", "/api/info", 405),
+        ("GET", "/nothing", 404),
+    ] {
+        assert_eq!(ask(method, path, Some("a-1")).await, (status, "a-1".to_owned()), "{path}");
+        let (_, name) = ask(method, path, Some("not plain")).await;
+        assert!(name.len() == 16 && made.insert(name.clone()), "{path}: {name}");
+    }
+    assert_eq!(ask("GET", "/api/info", Some("a-2")).await, (429, "a-2".to_owned()));
+}
+
+#[tokio::test]
 async fn a_flood_of_logins_is_sent_away_and_not_kept_waiting() {
     let server = Arc::new(server(Config { requests_per_minute: 100_000, ..Config::default() }));
     let mut all = tokio::task::JoinSet::new();

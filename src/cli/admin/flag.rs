@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Form, who};
 use crate::app::cluster::admin;
 use crate::app::cluster::audit::Act;
-use crate::app::cluster::flags::{self, Flag};
+use crate::app::cluster::flags::{self, Flag, Value};
 use crate::cli::table::table;
 use crate::nats::Nats;
 
@@ -15,11 +15,7 @@ pub(super) enum Command {
     /// Show all flags
     List(Form),
     /// Set a flag; every process goes by it at once
-    Set {
-        name: Flag,
-        #[arg(action = clap::ArgAction::Set)]
-        value: bool,
-    },
+    Set { name: Flag, value: String },
     /// Take back what was set
     Unset { name: Flag },
 }
@@ -27,7 +23,7 @@ pub(super) enum Command {
 #[derive(Serialize)]
 struct Shown {
     flag: Flag,
-    value: bool,
+    value: Value,
     is_set: bool,
 }
 
@@ -37,19 +33,21 @@ pub(super) fn run(nats: &Nats, command: &Command) -> anyhow::Result<String> {
         Command::List(form) => {
             let set = flags::list(nats)?;
             let show = |flag: Flag| {
-                let value = set.get(&flag.to_string()).copied();
-                Shown { flag, value: value.unwrap_or(true), is_set: value.is_some() }
+                let value = set.get(&flag.to_string()).cloned();
+                let is_set = value.is_some();
+                Shown { flag, value: value.unwrap_or_else(|| flag.default_value()), is_set }
             };
             form.print(&Flag::ALL.map(show), shown)?
         }
         Command::Set { name: flag, value } => {
-            let (flag, value) = (*flag, *value);
+            let (flag, value) = (*flag, flag.parse_value(value)?);
+            let said = format!("{flag} is {value} now\n");
             admin::carry_out(nats, &who(), Act::SetFlag { flag, value })?;
-            format!("{flag} is {value} now\n")
+            said
         }
         Command::Unset { name: flag } => {
             admin::carry_out(nats, &who(), Act::UnsetFlag { flag: *flag })?;
-            format!("{flag} is as it is by default, true\n")
+            format!("{flag} is as it is by default, {}\n", flag.default_value())
         }
     })
 }
@@ -61,5 +59,5 @@ fn shown(flags: &[Shown]) -> String {
         vec![shown.flag.to_string(), shown.value.to_string(), set.to_owned(), text]
     };
     let rows: Vec<_> = flags.iter().map(cells).collect();
-    table(&["flag", "value", "by", "whether"], &rows)
+    table(&["flag", "value", "by", "meaning"], &rows)
 }

@@ -7,7 +7,9 @@ use crate::game::rng::Rng;
 use crate::game::state::{Arrive, DepartureKey, Input, ZoneKind, ZoneState};
 use crate::game::turn::Turn;
 use crate::model::limits::NO_ACTOR;
-use crate::model::{CharacterId, Command, Direction, GatewayId, Pos, SessionId, Tick, ZoneId};
+use crate::model::{
+    AccountId, CharacterId, Command, Direction, GatewayId, Pos, SessionId, Tick, ZoneId,
+};
 use crate::protocol::View;
 use crate::protocol::bus::{FromZone, ToZone};
 use crate::protocol::frame::FrameReader;
@@ -162,6 +164,7 @@ impl Play {
                 GATEWAY,
                 ToZone::Attach {
                     character: player.character,
+                    account: AccountId(1),
                     session: SessionId(player.character.0),
                     attach: 1,
                     ordered: false,

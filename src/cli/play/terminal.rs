@@ -86,6 +86,9 @@ async fn play(
         if let Some(why) = driver.over() {
             return Ok(End::Lost(why));
         }
+        if let Some(text) = driver.client.take_notice() {
+            app.say(format!("The message of the day: {text}"), false);
+        }
         let time = driver.now();
         let events = driver.client.take_events();
         if let Some(known) = picture(&driver.client, &legend) {

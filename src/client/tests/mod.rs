@@ -113,6 +113,25 @@ fn what_was_not_acknowledged_is_sent_again_under_its_number() {
 }
 
 #[test]
+fn a_notice_is_told_once_though_every_connection_says_it() {
+    let mut client = client();
+    let notice = |text: &str| ServerMessage::Notice { text: text.to_owned() }.encode();
+    joined(&mut client, ms(0), 0);
+    assert_eq!(client.take_notice(), None);
+    client.handle_message(ms(1), &notice("Noon"));
+    assert_eq!(client.take_notice().as_deref(), Some("Noon"));
+    client.handle_closed(ms(50), None);
+    joined(&mut client, ms(60), 0);
+    client.handle_message(ms(900), &notice("Noon"));
+    assert_eq!(client.take_notice(), None);
+    for (said, told) in [("Dusk", Some("Dusk")), ("", None), ("Dusk", Some("Dusk"))] {
+        client.handle_message(ms(901), &notice(said));
+        assert_eq!(client.take_notice().as_deref(), told);
+    }
+    assert_eq!(client.stats().broken_messages, 0);
+}
+
+#[test]
 fn an_ended_session_falls_back_on_the_token_once() {
     let mut client = client();
     joined(&mut client, ms(0), 0);

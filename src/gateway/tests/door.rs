@@ -71,6 +71,36 @@ fn a_banned_address_is_closed_before_it_says_anything() {
 }
 
 #[test]
+fn whoever_plays_is_told_the_notice_when_it_changes_and_others_once_they_are_welcome() {
+    fn told(gateway: &mut Gateway) -> Vec<(ConnectionId, String)> {
+        let told = |output| {
+            let Output::Send { connection, message, .. } = output else { return None };
+            let Ok(ServerMessage::Notice { text }) = ServerMessage::decode(&message) else {
+                return None;
+            };
+            Some((connection, text))
+        };
+        outputs(gateway).into_iter().filter_map(told).collect()
+    }
+    let mut gateway = Gateway::new(Config::default());
+    join(&mut gateway, 1, 5);
+    ask_in(&mut gateway, 2, 6);
+    gateway.handle_notice("");
+    assert_eq!(told(&mut gateway), [], "there was none before");
+    gateway.handle_notice("Noon");
+    gateway.handle_notice("Noon");
+    assert_eq!(told(&mut gateway), [(1, "Noon".to_owned())]);
+    gateway.handle_admission(T0, 2, Ok(admission(6)));
+    let (character, attach) = (CharacterId(6), 1 << REATTACH_BITS | 1);
+    let attached = FromZone::Attached { character, attach, last_command: 7, name: "Bo".into() };
+    assert_eq!(told(&mut gateway), []);
+    gateway.handle_bundle(T0, Bundle { zone: ZoneId(1), tick: 1, items: vec![attached] });
+    assert_eq!(told(&mut gateway), [(2, "Noon".to_owned())]);
+    gateway.handle_notice("");
+    assert_eq!(told(&mut gateway), [(1, String::new()), (2, String::new())]);
+}
+
+#[test]
 fn while_nobody_new_is_let_in_sessions_go_on() {
     let mut gateway = Gateway::new(Config::default());
     gateway.handle_admitting(false);

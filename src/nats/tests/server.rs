@@ -78,6 +78,12 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal by its name: STOP and CONT make it silent and let it go on.
+    pub(crate) fn signal(&self, name: &str) {
+        let (signal, process) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([signal, process]).status().unwrap().success());
+    }
+
     /// The same server again, after [`Server::kill`].
     pub(crate) fn restart(&mut self) {
         let program = Self::program().unwrap();

@@ -115,6 +115,8 @@ fn server_messages() -> Vec<(&'static str, Vec<u8>)> {
         ("close_draining", close(CloseReason::Draining, "")),
         ("close_goodbye", close(CloseReason::Goodbye, "")),
         ("close_banned", close(CloseReason::Banned, "for cheating")),
+        ("notice", ServerMessage::Notice { text: "Back at noon.".to_owned() }.encode()),
+        ("bad_notice", ServerMessage::Notice { text: "a".repeat(201) }.encode()),
         ("bad_close_reason", vec![4, 99, 0, 0, 0, 0, 0]),
         ("bad_empty", Vec::new()),
     ]
@@ -281,6 +283,7 @@ fn bus_messages() -> Vec<(&'static str, Vec<u8>)> {
     let (character, attach) = (CharacterId(12), 3);
     let attaching = ToZone::Attach {
         character,
+        account: AccountId(1),
         session: SessionId(5),
         attach,
         ordered: true,

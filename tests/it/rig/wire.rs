@@ -68,7 +68,9 @@ impl Wire {
         loop {
             match self.next().await.expect("the server closed instead of a welcome") {
                 welcome @ ServerMessage::Welcome { .. } => return welcome,
-                ServerMessage::Frame(_) | ServerMessage::Pong { .. } => {}
+                ServerMessage::Frame(_)
+                | ServerMessage::Pong { .. }
+                | ServerMessage::Notice { .. } => {}
                 close @ ServerMessage::Close { .. } => panic!("{close:?}"),
             }
         }

@@ -6,7 +6,7 @@ use undercroft::client::{Behaviour, Brain, Knowledge, Legend};
 use undercroft::game::catalog::items::Kind;
 use undercroft::game::rng::Rng;
 use undercroft::game::state::{Arrive, Departure, DepartureKey, Destination, Sheet};
-use undercroft::model::{CharacterId, Command, GatewayId, Pos, SessionId, Tick, ZoneId};
+use undercroft::model::{AccountId, CharacterId, Command, GatewayId, Pos, SessionId, Tick, ZoneId};
 use undercroft::protocol::bus::{FromZone, ToZone};
 use undercroft::protocol::frame::FrameReader;
 use undercroft::sim::{self, ZoneSpec};
@@ -90,6 +90,7 @@ impl Floor {
         player.attach += 1;
         let message = ToZone::Attach {
             character,
+            account: AccountId(1),
             session: SessionId(character.0),
             attach: player.attach,
             ordered: true,
