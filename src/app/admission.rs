@@ -248,9 +248,10 @@ mod tests {
             let identity = Identity { account, resumes: None };
             assert!(admitter.ask(Request::Admit { connection, identity, character: ADA }));
         };
-        let answer = || match told.recv_timeout(Duration::from_secs(30)).unwrap() {
-            Event::Admission(connection, answer) => (connection, answer.map(drop)),
-            other => panic!("{other:?}"),
+        let answer = || {
+            let event = told.recv_timeout(Duration::from_secs(30)).unwrap();
+            let Event::Admission(connection, answer) = event else { panic!("{event:?}") };
+            (connection, answer.map(drop))
         };
         ask(0);
         assert_eq!(answer(), (0, Ok(())));

@@ -82,6 +82,21 @@ impl Server {
     pub(crate) fn signal(&self, name: &str) {
         let (signal, process) = (format!("-{name}"), self.child.id().to_string());
         assert!(Command::new("kill").args([signal, process]).status().unwrap().success());
+        if name == "STOP" {
+            // The signal is on its way to threads that may answer somebody yet.
+            while !self.is_stopped() {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let is_stopped = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        };
+        tasks.into_iter().all(is_stopped)
     }
 
     /// The same server again, after [`Server::kill`].
