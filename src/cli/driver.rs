@@ -143,9 +143,7 @@ impl Driver {
         while let Some(output) = self.client.poll_output() {
             match output {
                 Output::Connect { .. } => {
-                    let connector = self.connector.clone();
-                    let connect = async move { connector.connect().await };
-                    self.connecting = Some(tokio::spawn(connect));
+                    self.connecting = Some(tokio::spawn(self.connector.connect()));
                 }
                 Output::Send(bytes) => {
                     let bytes = Bytes::from(bytes);

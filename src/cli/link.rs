@@ -34,10 +34,18 @@ enum Target {
         transport: Transport,
         /// Of all gateways; one after the other is tried.
         addresses: Vec<String>,
-        next: Arc<AtomicUsize>,
+        turns: Turns,
     },
     #[cfg(test)]
     Memory { links: mpsc::Sender<Link>, datagrams: bool },
+}
+
+/// Whose turn it is. Each clone begins one further than the last and goes on by itself: where all
+/// shared one count, somebody could be sent to the same dead gateway again and again.
+#[derive(Clone, Debug, Default)]
+struct Turns {
+    begun: Arc<AtomicUsize>,
+    last: Option<usize>,
 }
 
 /// An open connection.
@@ -81,7 +89,8 @@ impl Connector {
             Transport::Quic => Trust::Hashes(hashes),
         };
         let connector = Arc::new(NetConnector::new(trust));
-        Ok(Self { target: Target::Net { connector, transport, addresses, next: Arc::default() } })
+        let turns = Turns::default();
+        Ok(Self { target: Target::Net { connector, transport, addresses, turns } })
     }
 
     /// Connects to a server in this process: it is given the other end of each link.
@@ -101,10 +110,28 @@ impl Connector {
         }
     }
 
-    pub async fn connect(&self) -> anyhow::Result<Link> {
-        match &self.target {
-            Target::Net { connector, transport, addresses, next } => {
-                let turn = next.fetch_add(1, Ordering::Relaxed);
+    /// Connects to the next gateway.
+    pub fn connect(&mut self) -> impl Future<Output = anyhow::Result<Link>> + use<> {
+        let turn = match &mut self.target {
+            Target::Net { turns, .. } => turns.next(),
+            #[cfg(test)]
+            Target::Memory { .. } => 0,
+        };
+        self.target.clone().connect(turn)
+    }
+}
+
+impl Turns {
+    fn next(&mut self) -> usize {
+        let first = || self.begun.fetch_add(1, Ordering::Relaxed);
+        *self.last.insert(self.last.map_or_else(first, |last| last + 1))
+    }
+}
+
+impl Target {
+    async fn connect(self, turn: usize) -> anyhow::Result<Link> {
+        match self {
+            Self::Net { connector, transport, addresses, .. } => {
                 let address = &addresses[turn % addresses.len()];
                 let transport = match transport {
                     Transport::Websocket => crate::net::Transport::WebSocket,
@@ -118,7 +145,7 @@ impl Connector {
                 Ok(Link { sender, receiver: connected.messages })
             }
             #[cfg(test)]
-            Target::Memory { links, .. } => {
+            Self::Memory { links, .. } => {
                 let (to_server, from_client) = mpsc::channel(64);
                 let (to_client, from_server) = mpsc::channel(256);
                 let theirs = Link { sender: Sender::Memory(to_client), receiver: from_client };
@@ -153,5 +180,19 @@ impl Link {
             #[cfg(test)]
             Sender::Memory(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Turns;
+
+    #[test]
+    fn each_begins_one_further_and_goes_round_by_itself() {
+        let turns = Turns::default();
+        let (mut one, mut other) = (turns.clone(), turns.clone());
+        assert_eq!((one.next(), other.next()), (0, 1));
+        assert_eq!((one.next(), one.next(), one.next()), (1, 2, 3));
+        assert_eq!((other.next(), turns.clone().next()), (2, 2));
     }
 }
