@@ -76,6 +76,13 @@ pub enum WriteError {
     /// Another writer was faster, or entries are missing: this writer must stop.
     #[error("zone {zone} expects tick {expected} next, not {got}: it is written by somebody else")]
     OutOfSequence { zone: ZoneId, expected: Tick, got: Tick },
+    /// The server of the journal has forgotten entries: this writer must stop, too.
+    #[error(
+        "NATS has lost what it had acknowledged of zone {zone} before tick {got}: {}; it keeps all \
+         with sync_interval: always",
+        newest.map_or("it has nothing of it".to_owned(), |newest| format!("its newest is {newest}"))
+    )]
+    Lost { zone: ZoneId, newest: Option<Tick>, got: Tick },
     #[error(
         "the disk of {} is full ({free_bytes} bytes are free); free some space, \
          the server then goes on by itself",
@@ -102,7 +109,13 @@ impl WriteError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Self::OutOfSequence { .. } | Self::TooLarge { .. } | Self::Unreadable(_))
+        !matches!(
+            self,
+            Self::OutOfSequence { .. }
+                | Self::Lost { .. }
+                | Self::TooLarge { .. }
+                | Self::Unreadable(_)
+        )
     }
 }
 

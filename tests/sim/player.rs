@@ -104,6 +104,7 @@ pub fn legend() -> Legend {
 /// behind a stair.
 const BURST_CHANCE: u32 = 3;
 const BURST_CHANCE_AT_STAIRS: u32 = 80;
+const RETURN_CHANCE: u32 = 30;
 
 fn give_commands(player: &mut Player, legend: &Legend, now: Duration, rng: &mut Rng) {
     let Some(view) = player.client.view().cloned() else { return };
@@ -115,6 +116,10 @@ fn give_commands(player: &mut Player, legend: &Legend, now: Duration, rng: &mut 
     let Some(command) = command else { return };
     let at_stairs = command == Command::UseStairs;
     give(player, now, command);
+    // Where a stair ends, another begins: who takes it at once is elsewhere before the move is over.
+    if at_stairs && rng.chance(RETURN_CHANCE) {
+        give(player, now, Command::UseStairs);
+    }
     if rng.chance(if at_stairs { BURST_CHANCE_AT_STAIRS } else { BURST_CHANCE }) {
         for _ in 0..rng.below(COMMAND_QUEUE_MAX as u32) {
             give(player, now, any_command(rng));

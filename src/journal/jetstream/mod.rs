@@ -7,6 +7,7 @@
 //! The newest message of a subject is never purged, for the fence hangs on it: where all entries
 //! of a zone are pruned, a mark takes their place.
 
+mod orphans;
 mod reader;
 mod record;
 mod tail;
@@ -98,7 +99,7 @@ impl Log {
         if found > FORMAT {
             return Err(StreamError::Newer { servers: nats.servers().to_owned(), name, found });
         }
-        let bucket = format!("{}-snapshots", nats.prefix());
+        let bucket = bucket(&nats);
         let config = object_store::Config { bucket, ..object_store::Config::default() };
         let snapshots = nats.jetstream().create_object_store(config).await;
         let snapshots = snapshots.map_err(|error| unavailable(&error))?;
@@ -127,15 +128,16 @@ impl Log {
         answer: Result<StreamMessage, stream::DirectGetError>,
     ) -> Result<Option<Found>, ReadError> {
         match answer {
-            Ok(message) => {
-                let sequence = message.sequence;
-                let record = Record::decode(zone, &message.payload)
-                    .ok_or_else(|| self.broken(&format!("message {sequence} of zone {zone}")))?;
-                Ok(Some(Found { sequence, record }))
-            }
+            Ok(message) => self.decode(zone, message.sequence, &message.payload).map(Some),
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.unavailable(&error)),
         }
+    }
+
+    fn decode(&self, zone: ZoneId, sequence: u64, payload: &[u8]) -> Result<Found, ReadError> {
+        let record = Record::decode(zone, payload)
+            .ok_or_else(|| self.broken(&format!("message {sequence} of zone {zone}")))?;
+        Ok(Found { sequence, record })
     }
 
     /// The first message of a zone after a tick: messages are in the order of ticks, so it is found
@@ -178,6 +180,17 @@ impl Log {
         Ok(heads)
     }
 
+    fn bucket(&self) -> String {
+        bucket(&self.nats)
+    }
+
+    /// The stream that the store of snapshots lies in.
+    async fn object_stream(&self) -> Result<Stream<()>, ReadError> {
+        let name = format!("OBJ_{}", self.bucket());
+        let stream = self.nats.jetstream().get_stream_no_info(name).await;
+        stream.map_err(|error| self.unavailable(&error))
+    }
+
     async fn objects(&self) -> Result<Vec<ObjectInfo>, ReadError> {
         let listed = async {
             let list = self.snapshots.list().await.map_err(|error| self.unavailable(&error))?;
@@ -202,6 +215,10 @@ impl Log {
 struct Found {
     sequence: u64,
     record: Record,
+}
+
+fn bucket(nats: &Nats) -> String {
+    format!("{}-snapshots", nats.prefix())
 }
 
 /// The name of a snapshot's object.

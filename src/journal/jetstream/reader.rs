@@ -6,6 +6,7 @@ use futures_util::TryStreamExt;
 use tokio::io::AsyncReadExt;
 
 use super::record::Record;
+use super::tail::Messages;
 use super::{Log, StreamError, named, object};
 use crate::journal::{
     BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Entry, ReadError, Snapshot, SnapshotHead,
@@ -15,6 +16,9 @@ use crate::nats::{Nats, in_words};
 
 /// Longest time that a snapshot may take to be read: one that is overwritten meanwhile never ends.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time that the next of the messages there are may take.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads the journal in NATS.
 #[derive(Clone, Debug)]
@@ -95,22 +99,26 @@ impl JetStreamReader {
     ) -> Result<Vec<Entry>, ReadError> {
         let log = &self.log;
         log.nats.wait(async {
-            let mut found = match after {
+            let (mut entries, mut size) = (Vec::new(), 0);
+            let Some(last) = log.last(zone).await? else { return Ok(entries) };
+            let start = match after {
                 Some(after) => log.first_after(zone, after).await?,
                 None => log.next(zone, 1).await?,
             };
-            let (mut entries, mut size) = (Vec::new(), 0);
-            while let Some(message) = found.take() {
-                if let Record::Entry { entry, .. } = message.record {
+            let Some(start) = start else { return Ok(entries) };
+            let mut messages = Messages::from(log, zone, start.sequence).await?;
+            loop {
+                let next = tokio::time::timeout(MESSAGE_TIMEOUT, messages.next()).await;
+                let found = next.map_err(|error| log.unavailable(&error))??;
+                let is_last = found.sequence >= last.sequence;
+                if let Record::Entry { entry, .. } = found.record {
                     size += entry.bytes.len();
                     entries.push(entry);
-                    if size >= BATCH_BYTES_MAX || entries.len() == BATCH_ENTRIES_MAX {
-                        break;
-                    }
                 }
-                found = log.next(zone, message.sequence + 1).await?;
+                if is_last || size >= BATCH_BYTES_MAX || entries.len() == BATCH_ENTRIES_MAX {
+                    return Ok(entries);
+                }
             }
-            Ok(entries)
         })
     }
 }

@@ -25,6 +25,12 @@ impl Record {
         }
     }
 
+    pub(super) fn writer(&self) -> u64 {
+        match self {
+            Self::Entry { writer, .. } | Self::Pruned { writer, .. } => *writer,
+        }
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {

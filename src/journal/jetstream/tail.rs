@@ -1,9 +1,11 @@
+use std::convert::Infallible;
+
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 
 use super::record::Record;
-use super::{JetStreamReader, Log};
+use super::{Found, JetStreamReader, Log};
 use crate::journal::{Entry, ReadError};
 use crate::model::{Tick, ZoneId};
 
@@ -36,7 +38,7 @@ impl JetStreamReader {
     ) -> Tail {
         let log = self.log.clone();
         Tail(self.log.nats.spawn(async move {
-            let ended = follow(&log, zone, after, &tell).await;
+            let Err(ended) = follow(&log, zone, after, &tell).await;
             tell(Tailed::Ended(ended));
         }))
     }
@@ -48,36 +50,60 @@ impl JetStreamReader {
     }
 }
 
-async fn follow(log: &Log, zone: ZoneId, after: Tick, tell: &impl Fn(Tailed)) -> ReadError {
-    let start = match start(log, zone, after).await {
-        Ok(start) => start,
-        Err(error) => return error,
-    };
-    let config = pull::OrderedConfig {
-        filter_subject: log.subject(zone),
-        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: start },
-        ..pull::OrderedConfig::default()
-    };
-    let consumer = match log.entries.create_consumer(config).await {
-        Ok(consumer) => consumer,
-        Err(error) => return log.unavailable(&error),
-    };
-    let mut messages = match consumer.messages().await {
-        Ok(messages) => messages,
-        Err(error) => return log.unavailable(&error),
-    };
-    while let Some(message) = messages.next().await {
-        match message {
-            Ok(message) => match Record::decode(zone, &message.payload) {
-                Some(Record::Entry { entry, .. }) => tell(Tailed::Entry(entry)),
-                Some(Record::Pruned { .. }) => {}
-                None => return log.broken(&format!("a message of zone {zone}")),
-            },
-            Err(error) => return log.unavailable(&error),
+/// Ends with an error only.
+async fn follow(
+    log: &Log,
+    zone: ZoneId,
+    after: Tick,
+    tell: &impl Fn(Tailed),
+) -> Result<Infallible, ReadError> {
+    let start = start(log, zone, after).await?;
+    let mut messages = Messages::from(log, zone, start).await?;
+    loop {
+        if let Record::Entry { entry, .. } = messages.next().await?.record {
+            tell(Tailed::Entry(entry));
         }
     }
-    let servers = log.nats.servers().to_owned();
-    ReadError::Unavailable { servers, detail: "the messages have come to an end".to_owned() }
+}
+
+/// The messages of a zone, those that are written later too.
+pub(super) struct Messages<'a> {
+    log: &'a Log,
+    zone: ZoneId,
+    messages: pull::Ordered,
+}
+
+impl<'a> Messages<'a> {
+    /// Those from a place in the stream on.
+    pub(super) async fn from(
+        log: &'a Log,
+        zone: ZoneId,
+        start_sequence: u64,
+    ) -> Result<Self, ReadError> {
+        let config = pull::OrderedConfig {
+            filter_subject: log.subject(zone),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
+            ..pull::OrderedConfig::default()
+        };
+        let consumer = log.entries.create_consumer(config).await;
+        let messages = consumer.map_err(|error| log.unavailable(&error))?.messages().await;
+        Ok(Self { log, zone, messages: messages.map_err(|error| log.unavailable(&error))? })
+    }
+
+    /// The next one, which is waited for.
+    pub(super) async fn next(&mut self) -> Result<Found, ReadError> {
+        let Self { log, zone, messages } = self;
+        let unavailable = |detail: String| {
+            let servers = log.nats.servers().to_owned();
+            ReadError::Unavailable { servers, detail }
+        };
+        let next = messages.next().await;
+        let next =
+            next.ok_or_else(|| unavailable("the messages have come to an end".to_owned()))?;
+        let message = next.map_err(|error| log.unavailable(&error))?;
+        let info = message.info().map_err(|error| unavailable(error.to_string()))?;
+        log.decode(*zone, info.stream_sequence, &message.payload)
+    }
 }
 
 /// The place in the stream from which on there is what follows a tick.

@@ -302,3 +302,80 @@ fn a_tail_tells_what_is_written_from_a_tick_on_and_nothing_of_other_zones() {
     let ended = from_eight.recv_timeout(PATIENCE);
     assert!(matches!(ended, Err(RecvTimeoutError::Disconnected)), "it is over: {ended:?}");
 }
+
+#[test]
+fn a_writer_whose_acknowledged_entries_were_lost_is_told_so() {
+    let Some(mut server) = Server::start("lost") else { return };
+    let nats = server.connect();
+    let mut journal = open(&nats, 1);
+    journal.append(&[entry(Z, 1), entry(ZoneId(4), 1)]).unwrap();
+    server.kill();
+    let kept = server.keep();
+    server.restart();
+    while journal.append(&[entry(Z, 2), entry(ZoneId(4), 2)]).is_err() {}
+    journal.append(&[entry(Z, 3)]).unwrap();
+    server.kill();
+    server.give_back(&kept);
+    server.restart();
+    let refused = |journal: &mut Journal, zone, tick| {
+        loop {
+            let error = journal.append(&[entry(zone, tick)]).unwrap_err();
+            if !error.is_temporary() {
+                return error;
+            }
+        }
+    };
+    for tick in [4, 5] {
+        let error = refused(&mut journal, Z, tick);
+        let is_told = error.to_string().contains("its newest is 1;");
+        assert!(is_told && matches!(error, WriteError::Lost { zone: Z, .. }), "{error}");
+    }
+    let error = journal.save_snapshot(&snapshot(Z, 1, 10)).unwrap_err();
+    assert!(matches!(error, WriteError::Lost { .. }), "{error}");
+    // Where another has gone on from there, that is what has overtaken it.
+    open(&nats, 2).append(&[entry(ZoneId(4), 2)]).unwrap();
+    let error = refused(&mut journal, ZoneId(4), 3);
+    assert!(matches!(error, WriteError::OutOfSequence { .. }), "{error}");
+    journal.release(Z);
+    journal.append(&[entry(Z, 2)]).unwrap();
+}
+
+#[test]
+fn chunks_of_a_snapshot_that_was_broken_off_are_removed_with_the_next_one() {
+    let Some(server) = Server::start("orphans") else { return };
+    let nats = server.connect();
+    let mut journal = JetStreamJournal::open(&nats, 1).unwrap();
+    let bucket = format!("{}-snapshots", nats.prefix());
+    let subjects = || -> Vec<String> {
+        nats.wait(async {
+            use futures_util::TryStreamExt;
+            let stream = nats.jetstream().get_stream(format!("OBJ_{bucket}")).await.unwrap();
+            let listed = stream.info_with_subjects(format!("$O.{bucket}.C.*")).await.unwrap();
+            let listed: Vec<(String, usize)> = listed.try_collect().await.unwrap();
+            listed.into_iter().map(|(subject, _)| subject).collect()
+        })
+    };
+    let orphan = format!("$O.{bucket}.C.orphan");
+    nats.wait(async {
+        for _ in 0..2 {
+            let chunk = nats.jetstream().publish(orphan.clone(), "a part".into()).await.unwrap();
+            chunk.await.unwrap();
+        }
+    });
+    let save = |journal: &mut JetStreamJournal, tick| {
+        let mut offset = 0;
+        let whole = snapshot(Z, tick, 700_000);
+        while offset < whole.bytes.len() {
+            offset = journal.save_part(&whole, offset).unwrap();
+        }
+    };
+    save(&mut journal, 1);
+    assert!(subjects().contains(&orphan), "somebody may be writing it");
+    journal.orphaned_after = Duration::ZERO;
+    save(&mut journal, 2);
+    assert!(!subjects().contains(&orphan) && subjects().len() == 2, "{:?}", subjects());
+    let reader = journal.reader();
+    for tick in [1, 2] {
+        assert_eq!(reader.snapshot(Z, Tick(tick)).unwrap(), Some(snapshot(Z, tick, 700_000)));
+    }
+}

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use futures_util::future::join_all;
 
+use super::orphans::{self, ORPHANED_AFTER};
 use super::record::{HEAD_BYTES, Record};
 use super::{JetStreamReader, Log, StreamError, metadata, object};
 use crate::journal::{
@@ -31,6 +33,8 @@ pub struct JetStreamJournal {
     /// This writer's number.
     writer: u64,
     zones: BTreeMap<ZoneId, End>,
+    /// How old chunks without a snapshot are before they are removed.
+    pub(super) orphaned_after: Duration,
 }
 
 /// Where the log of a zone ends, as this writer knows it.
@@ -43,8 +47,17 @@ struct End {
     /// The newest entry that an append has told of: those between it and `last` were written by
     /// one that failed in another zone, and are passed over when they come again.
     settled: Option<Tick>,
+    /// Nothing more can be written here, and why.
+    ended: Option<Ended>,
+}
+
+/// Why a writer has to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
     /// Somebody else has written here since.
-    is_overtaken: bool,
+    Overtaken,
+    /// The server no longer has what it acknowledged, and this is the newest it has.
+    Lost { newest: Option<Tick> },
 }
 
 impl JetStreamJournal {
@@ -52,7 +65,7 @@ impl JetStreamJournal {
     /// that tells this writer from every other.
     pub fn open(nats: &Nats, writer: u64) -> Result<Self, StreamError> {
         let log = nats.wait(Log::open(nats.clone()))?;
-        Ok(Self { log, writer, zones: BTreeMap::new() })
+        Ok(Self { log, writer, zones: BTreeMap::new(), orphaned_after: ORPHANED_AFTER })
     }
 
     pub(in crate::journal) fn reader(&self) -> JetStreamReader {
@@ -152,9 +165,13 @@ impl JetStreamJournal {
                 match last {
                     Some(last) if last.record == *record => last.sequence,
                     last => {
-                        end.is_overtaken = true;
-                        let expected = last.map_or(Tick(0), |last| last.record.tick().next());
-                        return Err(WriteError::OutOfSequence { zone, expected, got: tick });
+                        let newest = last.as_ref().map(|last| last.record.tick());
+                        // Where the newest is its own, nobody else is in the way: more was there.
+                        let is_own = last.is_none_or(|last| last.record.writer() == self.writer);
+                        let ended = if is_own { Ended::Lost { newest } } else { Ended::Overtaken };
+                        end.ended = Some(ended);
+                        let expected = newest.map_or(Tick(0), Tick::next);
+                        return Err(ended.error(zone, expected, tick));
                     }
                 }
             }
@@ -186,7 +203,7 @@ impl JetStreamJournal {
                 (0, heads.first().map(|head| head.tick))
             }
         };
-        let end = End { sequence, last: tick, settled: tick, is_overtaken: false };
+        let end = End { sequence, last: tick, settled: tick, ended: None };
         self.zones.insert(zone, end);
         Ok(end)
     }
@@ -209,14 +226,20 @@ impl JetStreamJournal {
     async fn save(&mut self, snapshot: &Snapshot) -> Result<(), WriteError> {
         let Snapshot { zone, tick, version, hash, ref bytes } = *snapshot;
         let end = self.know(zone).await?;
-        if end.is_overtaken || end.sequence > 0 && end.last < Some(tick) {
-            let expected = end.last.map_or(Tick(0), Tick::next);
+        let expected = end.last.map_or(Tick(0), Tick::next);
+        if let Some(ended) = end.ended {
+            return Err(ended.error(zone, expected, tick));
+        }
+        if end.sequence > 0 && end.last < Some(tick) {
             return Err(WriteError::OutOfSequence { zone, expected, got: tick });
         }
-        let heads = self.log.heads(zone).await.map_err(from_read)?;
-        if heads.iter().any(|head| head.tick == tick) {
+        let objects = self.log.objects().await.map_err(from_read)?;
+        let name = object(zone, tick);
+        if objects.iter().any(|object| object.name == name) {
             return Ok(());
         }
+        let swept = orphans::sweep(&self.log, &objects, self.orphaned_after).await;
+        swept.map_err(from_read)?;
         let head = SnapshotHead { tick, version, hash, size_bytes: bytes.len() };
         let put = self.log.snapshots.put(metadata(zone, head), &mut bytes.as_slice()).await;
         put.map_err(|error| self.unavailable(&error))?;
@@ -274,11 +297,9 @@ impl JetStreamJournal {
         let name = object(zone, tick);
         let gone = self.log.snapshots.delete(&name).await;
         gone.map_err(|error| self.unavailable(&error))?;
-        let bucket = format!("{}-snapshots", self.log.nats.prefix());
-        let stream = self.log.nats.jetstream().get_stream_no_info(format!("OBJ_{bucket}")).await;
-        let stream = stream.map_err(|error| self.unavailable(&error))?;
+        let stream = self.log.object_stream().await.map_err(from_read)?;
         let name = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE, name);
-        let purge = stream.purge().filter(format!("$O.{bucket}.M.{name}"));
+        let purge = stream.purge().filter(format!("$O.{}.M.{name}", self.log.bucket()));
         purge.await.map_err(|error| self.unavailable(&error))?;
         Ok(())
     }
@@ -311,12 +332,24 @@ impl End {
         for entry in entries {
             let got = entry.tick;
             let expects = expected.unwrap_or(got);
-            if self.is_overtaken || expects != got {
+            if let Some(ended) = self.ended {
+                return Err(ended.error(zone, expects, got));
+            }
+            if expects != got {
                 return Err(WriteError::OutOfSequence { zone, expected: expects, got });
             }
             expected = Some(got.next());
         }
         Ok(())
+    }
+}
+
+impl Ended {
+    fn error(self, zone: ZoneId, expected: Tick, got: Tick) -> WriteError {
+        match self {
+            Self::Overtaken => WriteError::OutOfSequence { zone, expected, got },
+            Self::Lost { newest } => WriteError::Lost { zone, newest, got },
+        }
     }
 }
 

@@ -74,6 +74,36 @@ fn a_store_that_stalls_moves_nothing_when_it_answers_again() {
 }
 
 #[test]
+fn who_comes_back_later_than_others_after_a_stall_keeps_its_zones() {
+    for seed in 0..20 {
+        let mut world = world(seed);
+        let before = (world.owners(), world.spoken());
+        let end = world.now + 4 * SECOND;
+        world.stalled_until = end;
+        world.nodes[0].cut_until = end + Duration::from_millis(400);
+        world.run(9 * SECOND);
+        assert_eq!((world.owners(), world.spoken()), before, "seed {seed}");
+    }
+}
+
+#[test]
+fn nobody_takes_a_zone_in_a_wiped_store_while_its_owner_may_believe() {
+    for seed in 0..200 {
+        let mut world = world(seed);
+        // What the store from before has answered is heard by those who are back already.
+        world.answers_late = true;
+        let time = Duration::from_millis(world.draw(400));
+        world.run(time);
+        world.restore(Store::default());
+        world.want(6);
+        // It is the last to hear of the new store, and believes meanwhile: `World::check` looks.
+        world.nodes[0].cut_until = world.now + 2 * SECOND;
+        world.run(5 * SECOND);
+        assert_eq!(world.spoken().iter().sum::<usize>(), 6, "seed {seed}");
+    }
+}
+
+#[test]
 fn who_is_told_nothing_judges_nobody_dead() {
     for seed in 0..20 {
         let mut world = world(seed);

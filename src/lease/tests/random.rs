@@ -77,6 +77,7 @@ fn disturb(world: &mut World, backup: &mut Store) {
 fn play(seed: u64) {
     let mut world = World::new(seed);
     world.leaves_names = true;
+    world.answers_late = true;
     for id in 1..=3 {
         world.start(id, 8, VERSION);
     }

@@ -82,6 +82,8 @@ pub(super) struct World {
     taken_over: BTreeSet<(ZoneId, u64)>,
     /// No answer is lost any more.
     pub(super) is_calm: bool,
+    /// Answers may take as long as a writer waits, so that one comes from a store that is gone.
+    pub(super) answers_late: bool,
     /// Who is told that its name is taken stops at once.
     pub(super) leaves_names: bool,
     /// Until when two may speak for a zone.
@@ -102,6 +104,7 @@ impl World {
             lost: 0,
             taken_over: BTreeSet::new(),
             is_calm: false,
+            answers_late: false,
             leaves_names: false,
             excused_until: Duration::ZERO,
         }
@@ -249,7 +252,9 @@ impl World {
                 (true, false) => Answer::Refused,
                 (false, _) => Answer::Unknown,
             };
-            let after = if is_answered { self.delay() } else { GIVE_UP_AFTER };
+            let is_late = self.answers_late && !self.is_calm && self.draw(4) == 0;
+            let late = Duration::from_millis(if is_late { self.draw(350) } else { 0 });
+            let after = if is_answered { self.delay() + late } else { GIVE_UP_AFTER };
             self.nodes[at].inbox.push((now + after, self.begun, answer_to(write, answer)));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write, stderr};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Once, OnceLock};
@@ -99,6 +99,19 @@ impl Server {
         tasks.into_iter().all(is_stopped)
     }
 
+    /// A copy of what it has on its disk, to be made after [`Server::kill`].
+    pub(crate) fn keep(&self) -> Scratch {
+        let kept = Scratch::new(&format!("nats-kept-{}", self.port));
+        copy(&self.folder.0, &kept.0);
+        kept
+    }
+
+    /// Puts a copy in the place of what it has, as a crash of the host may do.
+    pub(crate) fn give_back(&self, kept: &Scratch) {
+        std::fs::remove_dir_all(&self.folder.0).unwrap();
+        copy(&kept.0, &self.folder.0);
+    }
+
     /// The same server again, after [`Server::kill`].
     pub(crate) fn restart(&mut self) {
         let program = Self::program().unwrap();
@@ -127,6 +140,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-r").args([from, to]).status().unwrap();
+    assert!(copied.success());
 }
 
 /// A runtime that outlives every test.

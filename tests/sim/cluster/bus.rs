@@ -18,6 +18,10 @@ pub enum Mail {
     Alive(GatewayId),
 }
 
+/// How much oftener a confirmation is lost: a departure is told again then, when the character may
+/// be elsewhere already.
+const CONFIRMED_LOSS_TIMES: u32 = 20;
+
 pub struct Bus {
     rng: Rng,
     /// Chance in a thousand that a message is lost.
@@ -36,7 +40,9 @@ impl Bus {
     }
 
     pub fn send(&mut self, now: Duration, from: u64, mail: Mail) {
-        if self.rng.below(1_000) < self.loss {
+        let is_confirmation = matches!(mail, Mail::Zone(_, ToZoneMail::Confirmed(_)));
+        let times = if is_confirmation { CONFIRMED_LOSS_TIMES } else { 1 };
+        if self.rng.below(1_000) < self.loss * times {
             self.lost += 1;
             return;
         }

@@ -21,7 +21,7 @@ fn faults(seed: u64) -> Faults {
         hand_over: bad(5, 60),
         take_over: bad(17, 60),
         gateway: bad(7, 10),
-        bus_loss: bad(2, 10),
+        bus_loss: bad(2, 30),
         late_watch: bad(11, 20),
         stall: bad(13, 10),
     }
@@ -37,7 +37,7 @@ fn a_cluster_loses_nothing_whatever_dies() {
         println!("{:?}", run(seed));
         return;
     }
-    let seeds = super::number("SIM_SEEDS").unwrap_or(40);
+    let seeds = super::number("SIM_SEEDS").unwrap_or(150);
     let mut sum = Outcome::default();
     for seed in (0..seeds).map(|n| n * 7_919 + 13) {
         let one = run(seed);
