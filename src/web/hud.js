@@ -34,7 +34,9 @@ export class Hud {
     if (!me) return;
     this.#text('place-name', place.name || 'The Undercroft');
     const named = place.name.toLowerCase() === `floor ${place.depth}`;
-    this.#text('place-depth', place.depth > 0 && !named ? `floor ${place.depth}` : '');
+    // Arenas lie on no floor; their depth is that of what lies about in them.
+    const isFloor = place.zone === place.depth;
+    this.#text('place-depth', isFloor && !named ? `floor ${place.depth}` : '');
     this.#text('me-name', session.name || 'You');
     this.#text('me-level', `level ${me.level} · ${me.xp} / ${me.xpNext} xp`);
     const part = me.hpMax ? me.hp / me.hpMax : 0;
