@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::admission::{self, Admitter};
@@ -338,6 +339,11 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     allow_descriptors();
     share_memory();
     let running = start(config)?;
+    // Before anybody is told: a signal that comes at once must not end it as a crash would.
+    let (mut terminate, mut interrupt) = {
+        let _guard = running.runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
     let mut out = std::io::stdout();
     writeln!(out, "{}", running.ready_line()).context("writing to the standard output")?;
     writeln!(out, "\n  Undercroft is open. Play at  {}\n", running.url())?;
@@ -349,14 +355,11 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         "listening"
     );
     let signal = running.runtime.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
-            _ = terminate.recv() => Ok::<_, std::io::Error>("SIGTERM"),
-            _ = interrupt.recv() => Ok("SIGINT"),
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
         }
-    })?;
+    });
     log::info!("{signal}: stopping");
     running.stop()?;
     log::info!("stopped; everything is on disk");

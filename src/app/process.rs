@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow};
 use axum::Router;
 use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::http::upgrade;
@@ -158,15 +159,17 @@ impl Process {
     /// Says that the process serves, to systemd and in one line that programs read, and keeps
     /// systemd told until a signal comes or something fails. Gives what ended it.
     pub fn run(&self, line: &str, status: impl Fn() -> String) -> anyhow::Result<&'static str> {
+        // Before anybody is told: a signal that comes at once must not end it as a crash would.
+        let (mut terminate, mut interrupt) = {
+            let _guard = self.runtime.enter();
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        };
         self.health.set_started();
         tell(&[NotifyState::Ready]);
         let mut out = std::io::stdout();
         writeln!(out, "ready admin=http://{}{line}", self.admin)
             .context("writing to the standard output")?;
         let ended = self.runtime.block_on(async {
-            use tokio::signal::unix::{SignalKind, signal};
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
             let mut failure = self.failure.subscribe();
             let mut drained = self.drained.subscribe();
             let watchdog = sd_notify::watchdog_enabled();
