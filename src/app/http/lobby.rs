@@ -162,19 +162,16 @@ pub(super) async fn take_up(
 
 /// Shows a ticket, once those of the account have been called who are to be.
 async fn call(app: &Arc<App>, number: u64, account: AccountId) -> Result<Value, Problem> {
-    let show = move |lobby: &mut Lobby, now| {
-        lobby.ticket(now, number, account).map(|ticket| show_ticket(number, ticket))
-    };
     let seen = change(app, move |lobby, now| lobby.ticket(now, number, account).cloned()).await?;
     let (Stage::Allocated(allocation), Some(calls)) = (&seen.state, &app.config.calls) else {
-        return change(app, show).await;
+        return Ok(show_ticket(number, &seen));
     };
     let own = seen.members.iter().filter(|member| member.account == account);
     let own = own.filter_map(|it| Some((it.character, *allocation.progress.get(&it.character)?)));
     let is_due = |(_, progress): &(CharacterId, Progress)| *progress != Progress::Arrived;
     let due: Vec<_> = own.filter(is_due).collect();
     if !allocation.is_called || due.is_empty() {
-        return change(app, show).await;
+        return Ok(show_ticket(number, &seen));
     }
     let (calls, allocation, size) = (calls.clone(), allocation.clone(), seen.members.len());
     let called = tokio::task::spawn_blocking(move || {
@@ -189,7 +186,7 @@ async fn call(app: &Arc<App>, number: u64, account: AccountId) -> Result<Value, 
         for &(character, progress) in &called {
             lobby.note_progress(number, character, progress);
         }
-        show(lobby, now)
+        lobby.ticket(now, number, account).map(|ticket| show_ticket(number, ticket))
     })
     .await
 }
