@@ -1,8 +1,8 @@
 //! A 64-bit hash of a zone's state, to compare two runs of one journal.
 //!
 //! It covers terrain, gas, fire, scent, actors, items, players, departures, arrivals, matches,
-//! bouts, noises and the ledger. What players remember goes in as its own order-free sum; the distance maps are left
-//! out: they follow from the rest and show in what monsters do.
+//! bouts, noises and the ledger. What players remember goes in as its own order-free sum; the
+//! distance maps are left out: they follow from the rest and show in what monsters do.
 
 use serde::Serialize;
 

@@ -112,24 +112,23 @@ impl Turn<'_> {
     /// Begins and ends matches, and sends home who has nothing more to do in them.
     pub fn settle_matches(&mut self) {
         let tick = self.state.tick;
-        for at in 0..self.state.matches.len() {
-            let mut held = self.state.matches[at].clone();
-            self.settle_match(&mut held);
+        let mut matches = std::mem::take(&mut self.state.matches);
+        let mut home = Vec::new();
+        for held in &mut matches {
+            self.settle_match(held);
             let has_ended = held.stage == Stage::Over && tick >= held.until;
-            let home: Vec<CharacterId> = held
-                .fighters
-                .iter()
-                .filter(|(who, it)| (it.is_out || has_ended) && self.state.has_body(**who))
-                .map(|(&who, _)| who)
-                .collect();
-            self.state.matches[at] = held;
-            home.into_iter().for_each(|character| self.send_home(character));
+            let goes = |(who, it): &(&CharacterId, &Fighter)| {
+                (it.is_out || has_ended) && self.state.has_body(**who)
+            };
+            home.extend(held.fighters.iter().filter(goes).map(|(&who, _)| who));
         }
-        self.state.matches.retain(|held| {
+        matches.retain(|held| {
             held.stage != Stage::Over
                 || !held.fighters.is_empty()
                 || tick.0 < held.until.0 + REMEMBERED_TICKS
         });
+        self.state.matches = matches;
+        home.into_iter().for_each(|character| self.send_home(character));
     }
 
     fn settle_match(&mut self, held: &mut Match) {
