@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::admission::{self, Admitter};
@@ -22,6 +21,7 @@ use super::instance::{self, Threads};
 use super::keys::Keys;
 use super::loader::{self, Loader};
 use super::outlet::{self, Outlet};
+use super::process::Signals;
 use super::registrar::{self, Registrar};
 use super::roll::Roll;
 use super::serve::{Served, Sockets};
@@ -340,10 +340,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     share_memory();
     let running = start(config)?;
     // Before anybody is told: a signal that comes at once must not end it as a crash would.
-    let (mut terminate, mut interrupt) = {
-        let _guard = running.runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-    };
+    let mut signals = Signals::hear(&running.runtime)?;
     let mut out = std::io::stdout();
     writeln!(out, "{}", running.ready_line()).context("writing to the standard output")?;
     writeln!(out, "\n  Undercroft is open. Play at  {}\n", running.url())?;
@@ -354,12 +351,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         data = config.data.display().to_string().as_str();
         "listening"
     );
-    let signal = running.runtime.block_on(async {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    });
+    let signal = running.runtime.block_on(signals.next());
     log::info!("{signal}: stopping");
     running.stop()?;
     log::info!("stopped; everything is on disk");

@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow};
 use axum::Router;
 use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::http::upgrade;
@@ -160,10 +160,7 @@ impl Process {
     /// systemd told until a signal comes or something fails. Gives what ended it.
     pub fn run(&self, line: &str, status: impl Fn() -> String) -> anyhow::Result<&'static str> {
         // Before anybody is told: a signal that comes at once must not end it as a crash would.
-        let (mut terminate, mut interrupt) = {
-            let _guard = self.runtime.enter();
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-        };
+        let mut signals = Signals::hear(&self.runtime)?;
         self.health.set_started();
         tell(&[NotifyState::Ready]);
         let mut out = std::io::stdout();
@@ -177,8 +174,7 @@ impl Process {
             let mut time = tokio::time::interval(every);
             loop {
                 tokio::select! {
-                    _ = terminate.recv() => return anyhow::Ok("SIGTERM"),
-                    _ = interrupt.recv() => return Ok("SIGINT"),
+                    signal = signals.next() => return anyhow::Ok(signal),
                     _ = drained.wait_for(|&drained| drained) => return Ok("POST /admin/drain"),
                     failed = failure.wait_for(Option::is_some) => {
                         let cause = failed.ok().and_then(|cause| cause.clone());
@@ -202,6 +198,29 @@ impl Process {
     pub fn stop(self) {
         self.stopped.send_replace(true);
         self.runtime.shutdown_timeout(Duration::from_secs(2));
+    }
+}
+
+/// The signals that end a process.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on they end nothing by themselves.
+    pub(super) fn hear(runtime: &Runtime) -> std::io::Result<Self> {
+        let _guard = runtime.enter();
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one.
+    pub(super) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }
 
