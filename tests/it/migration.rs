@@ -61,13 +61,19 @@ fn check(
     }
 }
 
-#[test]
-fn the_owner_may_die_at_each_step_of_a_move() {
-    let Some(mut cluster) = Cluster::start("move-owner-dies", 2, 1) else { return };
+/// Two instances whose words can be held back, and bots.
+fn behind_relays(name: &str) -> Option<(Cluster, Bots)> {
+    let mut cluster = Cluster::start(name, 2, 1)?;
     for number in [1, 2] {
         cluster.run_behind_relay(Part::Instance(number));
     }
     let bots = populate(&cluster, 1);
+    Some((cluster, bots))
+}
+
+#[test]
+fn the_owner_may_die_at_each_step_of_a_move() {
+    let Some((mut cluster, bots)) = behind_relays("move-owner-dies") else { return };
     let steps: [&[&str]; 4] = [
         &[DOWN],
         &[DOWN, SNAPSHOT],
@@ -80,11 +86,7 @@ fn the_owner_may_die_at_each_step_of_a_move() {
 
 #[test]
 fn whoever_is_to_have_a_zone_may_die_at_each_step_of_a_move() {
-    let Some(mut cluster) = Cluster::start("move-other-dies", 2, 1) else { return };
-    for number in [1, 2] {
-        cluster.run_behind_relay(Part::Instance(number));
-    }
-    let bots = populate(&cluster, 1);
+    let Some((mut cluster, bots)) = behind_relays("move-other-dies") else { return };
     let steps: [&[&str]; 4] =
         [&[LEASE], &[LEASE, UP], &[LEASE, UP, ENTRY], &[LEASE, UP, ENTRY, FRAMES]];
     check(&mut cluster, &bots, &steps, |_, other| Part::Instance(other.0));
