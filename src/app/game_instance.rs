@@ -62,10 +62,10 @@ struct Flags {
         default_value_t = TICKS_PER_SECOND_DEFAULT,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(TICKS_PER_SECOND_MAX)))]
     ticks_per_second: u32,
-    /// Threads that simulate [default: one a core]
-    #[arg(long, env = "UNDERCROFT_SIMULATION_THREADS", value_name = "NUMBER",
+    /// Threads that simulate, each with zones and messages of its own
+    #[arg(long, env = "UNDERCROFT_SIMULATION_THREADS", value_name = "NUMBER", default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..=SIMULATION_THREADS_MAX as i64))]
-    simulation_threads: Option<u16>,
+    simulation_threads: u16,
     /// Seconds between snapshots of a zone that is awake
     #[arg(long, env = "UNDERCROFT_SNAPSHOT_SECONDS", value_name = "SECONDS", default_value_t = 15,
         value_parser = clap::value_parser!(u32).range(1..))]
@@ -158,8 +158,7 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
     let boot = u64::from_le_bytes(random()?);
     let journal = Journal::JetStream(JetStreamJournal::open(nats, boot)?);
     let reader = journal.reader()?;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (threads, inboxes) = Threads::new(flags.simulation_threads.map_or(cores, usize::from));
+    let (threads, inboxes) = Threads::new(flags.simulation_threads.into());
     let worker = spawn_worker(journal, &metrics, &health, &threads)?;
     let bus = Bus::new(nats);
     let per_second = u64::from(flags.ticks_per_second);

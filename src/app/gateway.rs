@@ -20,6 +20,7 @@ use super::cluster::mail::{
 };
 use super::cluster::senders::Senders;
 use super::instance::Threads;
+use super::lead::Lead;
 use super::registrar::unix_now;
 use crate::gateway::{
     Admission, Config, ConnectionId, Delivery, Ended, Gateway, Identity, Located, Output,
@@ -75,11 +76,11 @@ pub enum ZoneWay {
 }
 
 impl ZoneWay {
-    /// How long what is said takes to be there.
-    fn delay(&self) -> Duration {
+    /// How long before a tick sockets are read, to begin with.
+    fn lead(&self) -> Lead {
         match self {
-            Self::Local(_) => Duration::ZERO,
-            Self::Bus(_) => BUS_DELAY,
+            Self::Local(_) => Lead::local(),
+            Self::Bus(_) => Lead::over_bus(),
         }
     }
 
@@ -103,11 +104,6 @@ impl ZoneWay {
     }
 }
 
-/// Longest and shortest time before a tick at which sockets are read.
-const LEAD_MAX: Duration = Duration::from_millis(15);
-const LEAD_MIN: Duration = Duration::from_millis(1);
-/// How long messages take over the bus, generously.
-const BUS_DELAY: Duration = Duration::from_millis(3);
 /// How often is looked who has waited too long.
 const CHECK_PERIOD: Duration = Duration::from_millis(250);
 /// How long the zones may not be heard before everybody is sent elsewhere.
@@ -121,7 +117,7 @@ const LAST_WORDS_PERIOD: Duration = Duration::from_millis(10);
 pub fn spawn(inbox: Receiver<Event>, parts: Parts) -> std::io::Result<JoinHandle<()>> {
     let thread = Thread {
         gateway: Gateway::new(parts.config.clone()),
-        lead: LEAD_MIN,
+        lead: parts.zones.lead(),
         senders: Senders::default(),
         up_at: parts.clock.elapsed(),
         inbox,
@@ -132,8 +128,7 @@ pub fn spawn(inbox: Receiver<Event>, parts: Parts) -> std::io::Result<JoinHandle
 
 struct Thread {
     gateway: Gateway,
-    /// How long before the tick reading begins: as long as it took of late.
-    lead: Duration,
+    lead: Lead,
     /// The instances that were heard of.
     senders: Senders,
     /// When the zones could last be heard.
@@ -147,7 +142,7 @@ impl Thread {
         let mut tick = self.parts.clock.deadline_after(Instant::now());
         let (mut next_check, mut next_second) = (tick, tick);
         loop {
-            let reading = tick - self.lead - self.parts.zones.delay();
+            let reading = self.lead.before(tick);
             let restless = self.parts.quic.restless_until();
             match self.inbox.recv_deadline(restless.map_or(reading, |until| until.min(reading))) {
                 Ok(Event::Drain) => return self.drain(),
@@ -246,8 +241,12 @@ impl Thread {
     fn handle_mail(&mut self, now: Duration, mail: ToGatewayMail) {
         let metrics = &self.parts.metrics;
         match mail {
-            ToGatewayMail::Bundles { sender, number, bundles } => {
+            ToGatewayMail::Bundles { sender, number, early_us, bundles } => {
                 metrics.bus_received.with_label_values(&["frames"]).inc();
+                if let Some(early) = early_us {
+                    self.lead.note_early(early);
+                    metrics.inputs_late.inc_by(u64::from(early < 0));
+                }
                 let zones = bundles.iter().map(|bundle| bundle.zone);
                 let lost = self.senders.note(now, sender, number, zones);
                 for bundle in bundles {
@@ -297,8 +296,7 @@ impl Thread {
         }
         self.read_websockets();
         self.read_quic();
-        let took = begun.elapsed() + LEAD_MIN;
-        self.lead = ((self.lead * 7 + took) / 8).clamp(LEAD_MIN, LEAD_MAX);
+        self.lead.note_reading(begun.elapsed());
     }
 
     fn read_websockets(&mut self) {

@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod http;
 pub mod instance;
 pub mod keys;
+pub mod lead;
 pub mod loader;
 pub mod lobby;
 pub mod outlet;

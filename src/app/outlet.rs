@@ -46,7 +46,12 @@ impl Outlet {
         }
     }
 
-    pub fn bundles(&self, bundles: BTreeMap<GatewayId, Vec<Bundle>>) {
+    /// Hands on what zones say to gateways, and how early these were with their inputs.
+    pub fn bundles(
+        &self,
+        bundles: BTreeMap<GatewayId, Vec<Bundle>>,
+        early_us: &mut BTreeMap<GatewayId, i32>,
+    ) {
         match self {
             Self::Local(local) => {
                 for bundle in bundles.into_values().flatten() {
@@ -54,7 +59,7 @@ impl Outlet {
                     let _ = local.gateway.send(Event::Bundle(bundle));
                 }
             }
-            Self::Post(post) => post.bundles(bundles),
+            Self::Post(post) => post.bundles(bundles, early_us),
         }
     }
 

@@ -20,6 +20,17 @@ pub struct Server {
     pub port: u16,
 }
 
+/// The server's answer that it has not done what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{request}: {status}: {sentence}")]
+pub struct Refused {
+    /// Method and path.
+    pub request: String,
+    pub status: u16,
+    /// Why not, as the server says it.
+    pub sentence: String,
+}
+
 /// Somebody logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
@@ -120,7 +131,7 @@ impl Server {
         Ok(Login { name, token, character: CharacterId(id.unwrap_or(0)) })
     }
 
-    /// One request; an answer other than 2xx is an error with the server's sentence.
+    /// One request; an answer other than 2xx is a [`Refused`].
     pub async fn ask(
         &self,
         method: &str,
@@ -128,7 +139,30 @@ impl Server {
         token: Option<&str>,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
-        let exchange = self.exchange(method, path, token, body);
+        let bearer = token.map(|t| format!("authorization: Bearer {t}\r\n")).unwrap_or_default();
+        self.ask_with(&bearer, method, path, body).await
+    }
+
+    /// A POST that does the same thing once, however often it is made with this `key`.
+    pub async fn wish(
+        &self,
+        key: &str,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        let headers = format!("authorization: Bearer {token}\r\nidempotency-key: {key}\r\n");
+        self.ask_with(&headers, "POST", path, Some(body)).await
+    }
+
+    async fn ask_with(
+        &self,
+        headers: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let exchange = self.exchange(headers, method, path, body);
         let answer = tokio::time::timeout(TIMEOUT, exchange)
             .await
             .map_err(|_| anyhow!("no answer within {} s", TIMEOUT.as_secs()))
@@ -137,25 +171,24 @@ impl Server {
             answer.with_context(|| format!("asking http://{}{path}", self.authority()))?;
         let value: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if !(200..300).contains(&status) {
-            let sentence = value["error"].as_str().unwrap_or("no reason given");
-            bail!("{method} {path}: {status}: {sentence}");
+            let sentence = value["error"].as_str().unwrap_or("no reason given").to_owned();
+            bail!(Refused { request: format!("{method} {path}"), status, sentence });
         }
         Ok(value)
     }
 
     async fn exchange(
         &self,
+        headers: &str,
         method: &str,
         path: &str,
-        token: Option<&str>,
         body: Option<&Value>,
     ) -> anyhow::Result<(u16, Vec<u8>)> {
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         let body = body.map(Value::to_string).unwrap_or_default();
-        let bearer = token.map(|t| format!("authorization: Bearer {t}\r\n")).unwrap_or_default();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\naccept: application/json\
-             \r\ncontent-type: application/json\r\ncontent-length: {}\r\n{bearer}\r\n{body}",
+             \r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n{body}",
             self.authority(),
             body.len()
         );

@@ -97,6 +97,7 @@ metrics! {
 
     bus_sent: IntCounterVec["kind"] = "game_server_bus_sent_total", "Messages sent to other processes.";
     bus_received: IntCounterVec["kind"] = "game_server_bus_received_total", "Messages heard of other processes.";
+    inputs_late: IntCounter = "game_server_inputs_late_total", "Times that players' inputs reached an instance after the tick that they were sent for; the next takes them.";
     bus_gaps: IntCounter = "game_server_bus_gaps_total", "Times that messages of an instance were lost on their way to a gateway.";
     events_refused: IntCounter = "game_server_events_refused_total", "Events that the store refused for good and that were put aside.";
     zones_held: IntGauge = "game_server_zones_held", "Zones that this process runs.";

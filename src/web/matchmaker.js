@@ -3,6 +3,7 @@
 import { api } from './api.js';
 
 const ASK_AFTER_MS = 1000;
+const FAILURES_MAX = 30;
 const ENDED = ['over', 'expired', 'cancelled'];
 
 export class Matchmaker {
@@ -64,8 +65,19 @@ export class Matchmaker {
     this.timer = setTimeout(() => this.#ask(takesUp), takesUp ? 0 : ASK_AFTER_MS);
   }
 
-  #ask(takesUp) {
+  #ask(takesUp, failures = 0) {
     const { ticket } = this.ticket;
-    return this.#try(async () => this.#follow(await (takesUp ? api.takeUp(ticket) : api.ticket(ticket))));
+    return this.#try(async () => {
+      let seen;
+      try {
+        seen = await (takesUp ? api.takeUp(ticket) : api.ticket(ticket));
+      } catch (error) {
+        // The ticket lives on while the services are away.
+        if (error.status < 500 || failures >= FAILURES_MAX) throw error;
+        if (this.ticket) this.timer = setTimeout(() => this.#ask(takesUp, failures + 1), ASK_AFTER_MS);
+        return;
+      }
+      this.#follow(seen);
+    });
   }
 }

@@ -13,7 +13,7 @@ use crate::model::{AccountId, CharacterId, GatewayId, InstanceId, Tick, ZoneId};
 use crate::protocol::bus::{Bundle, ToZone};
 
 /// The format of what this version says.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// Heard by all gateways, and by instances whose zones wait for others.
 pub const GATEWAYS: &str = "gateways";
@@ -64,8 +64,9 @@ pub enum ToZoneMail {
 /// What is said to a gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToGatewayMail {
-    /// `number` rises by one with each message of this sender to this gateway.
-    Bundles { sender: u64, number: u64, bundles: Vec<Bundle> },
+    /// `number` rises by one with each message of this sender to this gateway. `early_us`: how long
+    /// before the tick its players' inputs were there, if there were any.
+    Bundles { sender: u64, number: u64, early_us: Option<i32>, bundles: Vec<Bundle> },
     /// A zone goes to another instance.
     ZoneDown(ZoneId),
     /// An instance has taken a zone over.

@@ -29,16 +29,25 @@ impl Post {
         Self { bus, sender, numbers: Arc::default(), clerk, metrics }
     }
 
-    /// Sends what zones say to gateways: one message to each, as far as they fit into one.
-    pub fn bundles(&self, bundles: BTreeMap<GatewayId, Vec<Bundle>>) {
+    /// Sends what zones say to gateways: one message to each, as far as they fit into one. With it
+    /// goes how early the gateway's inputs were, out of `early_us`.
+    pub fn bundles(
+        &self,
+        bundles: BTreeMap<GatewayId, Vec<Bundle>>,
+        early_us: &mut BTreeMap<GatewayId, i32>,
+    ) {
         let most = self.bus.message_bytes_max() / 2;
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         for (gateway, bundles) in bundles {
             for bundles in parts(bundles, most) {
                 let number = numbers.entry(gateway).or_default();
                 *number += 1;
-                let message =
-                    ToGatewayMail::Bundles { sender: self.sender, number: *number, bundles };
+                let message = ToGatewayMail::Bundles {
+                    sender: self.sender,
+                    number: *number,
+                    early_us: early_us.remove(&gateway),
+                    bundles,
+                };
                 self.bus.publish(&mail::gateway(gateway), mail::encode(&message));
                 self.metrics.bus_sent.with_label_values(&["frames"]).inc();
             }

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::app::clock::Clock;
 use crate::app::cluster::tenancy::Tenancy;
+use crate::app::lead;
 use crate::app::loader::Loader;
 use crate::app::outlet::Outlet;
 use crate::game::state::Destination;
@@ -61,6 +62,8 @@ pub fn spawn(
         failed: BTreeSet::new(),
         commanded: BTreeMap::new(),
         bundles: BTreeMap::new(),
+        early_us: BTreeMap::new(),
+        next_tick: Instant::now(),
         listening: BTreeMap::new(),
         leaving: BTreeMap::new(),
         again_at: Instant::now(),
@@ -82,6 +85,9 @@ struct Thread {
     commanded: BTreeMap<ZoneId, Commanded>,
     /// What gateways are told next.
     bundles: BTreeMap<GatewayId, Vec<Bundle>>,
+    /// How long before their tick the latest inputs of each gateway were there, as it is told next.
+    early_us: BTreeMap<GatewayId, i32>,
+    next_tick: Instant,
     /// Zones that this process runs among others.
     listening: BTreeMap<ZoneId, Subscription>,
     leaving: BTreeMap<ZoneId, Leaving>,
@@ -107,10 +113,10 @@ impl Thread {
             self.hand_on(id);
         }
         self.send_bundles();
-        let mut deadline = self.parts.clock.deadline_after(Instant::now());
+        self.next_tick = self.parts.clock.deadline_after(Instant::now());
         let mut last_tick: Option<Instant> = None;
         while !self.stopping {
-            match self.inbox.recv_deadline(deadline) {
+            match self.inbox.recv_deadline(self.next_tick) {
                 Ok(message) => {
                     self.handle(message);
                     self.handle_waiting();
@@ -120,7 +126,7 @@ impl Thread {
                     let begun = Instant::now();
                     self.parts.health.beat(self.number);
                     self.do_again(begun);
-                    let lateness = begun.saturating_duration_since(deadline);
+                    let lateness = begun.saturating_duration_since(self.next_tick);
                     if self.tick() {
                         let metrics = &self.parts.metrics;
                         metrics.tick_lateness.observe(lateness.as_secs_f64());
@@ -132,7 +138,7 @@ impl Thread {
                     } else {
                         last_tick = None;
                     }
-                    deadline = self.parts.clock.next(deadline, Instant::now());
+                    self.next_tick = self.parts.clock.next(self.next_tick, Instant::now());
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -178,6 +184,13 @@ impl Thread {
         true
     }
 
+    fn note_inputs(&mut self, gateway: GatewayId) {
+        let period = self.parts.clock.period();
+        let early = lead::early_us(self.next_tick, Instant::now(), period);
+        let latest = self.early_us.entry(gateway).or_insert(early);
+        *latest = early.min(*latest);
+    }
+
     fn handle_waiting(&mut self) {
         while let Ok(message) = self.inbox.try_recv() {
             self.handle(message);
@@ -215,6 +228,11 @@ impl Thread {
             | Message::GatewayLost(_)
             | Message::ZoneUp(_) => return self.handle_tenancy(message),
         };
+        if let Message::Gateway { gateway, messages, .. } = &message
+            && messages.iter().any(|message| matches!(message, ToZone::Input { .. }))
+        {
+            self.note_inputs(*gateway);
+        }
         let Some(zone) = self.zones.get_mut(&id) else { return self.load_for(id, message) };
         match message {
             Message::Gateway { gateway, messages, .. } => {
@@ -334,7 +352,7 @@ impl Thread {
     fn send_bundles(&mut self) {
         self.bundles.retain(|_, bundles| !bundles.is_empty());
         if !self.bundles.is_empty() {
-            self.parts.outlet.bundles(std::mem::take(&mut self.bundles));
+            self.parts.outlet.bundles(std::mem::take(&mut self.bundles), &mut self.early_us);
         }
     }
 

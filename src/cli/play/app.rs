@@ -13,6 +13,8 @@ use crate::protocol::{Event, ItemView};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Give(Command),
+    /// Look for a duel, or stop looking.
+    Duel,
     /// Leave; `goodbye` ends the session, otherwise it can be resumed.
     Quit {
         goodbye: bool,

@@ -12,7 +12,7 @@ use crate::protocol::ItemView;
 use crate::protocol::view::{item, me};
 
 /// The lines of the help page.
-pub(super) const HELP: [(&str, &str); 16] = [
+pub(super) const HELP: [(&str, &str); 17] = [
     ("arrows, h j k l", "walk, attack, open doors"),
     ("y u b n", "walk diagonally"),
     ("x", "explore by itself until something happens"),
@@ -24,6 +24,7 @@ pub(super) const HELP: [(&str, &str); 16] = [
     ("i", "inventory; a letter chooses an item"),
     ("t", "throw something"),
     ("v", "look around; enter walks there"),
+    ("m", "look for a duel, or stop looking"),
     ("Enter", "chat with everyone on the floor"),
     ("Escape", "close, stop"),
     ("?", "this page"),
@@ -68,6 +69,7 @@ impl App {
         match code {
             KeyCode::Char('q') => self.mode = Mode::Quit,
             KeyCode::Char('?') => self.mode = Mode::Help,
+            KeyCode::Char('m') => return Some(Action::Duel),
             KeyCode::Enter => self.mode = Mode::Chat { text: String::new() },
             _ => return known.and_then(|known| self.act(code, known)),
         }

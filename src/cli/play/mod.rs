@@ -4,6 +4,7 @@ mod app;
 mod auto;
 mod draw;
 mod keys;
+pub mod matchmaker;
 mod panels;
 mod sight;
 mod terminal;
@@ -20,6 +21,7 @@ use super::driver::Driver;
 use super::http::Server;
 use super::link::{Connector, Transport};
 use crate::client::{Client, Config, Credentials};
+use matchmaker::Matchmaker;
 
 /// Arguments of `undercroft play`.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,16 +56,21 @@ async fn play(args: Args) -> anyhow::Result<ExitCode> {
     let connector = Connector::new(&server, args.transport).await?;
     let resume = read_resume(args.resume_file.as_deref())?;
     let login = match (&args.name, &args.password) {
+        // The session is enough to play; who cannot be logged in now finds no duels.
+        (Some(name), Some(password)) if !resume.is_empty() => {
+            server.login(name, password).await.ok()
+        }
         _ if !resume.is_empty() => None,
         (Some(name), Some(password)) => Some(server.login(name, password).await?),
         _ => Some(server.guest().await?),
     };
+    let matchmaker = Matchmaker::new(server, login.as_ref().map(|it| it.token.clone()));
     let (token, character) = login.map(|l| (l.token, l.character)).unwrap_or_default();
     let credentials = Credentials { token, character, resume };
     let seed = u64::from(std::process::id());
     let config = Config::new(credentials, connector.has_datagrams(), seed);
     let mut driver = Driver::new(Client::new(config), connector);
-    let end = terminal::run(&mut driver, tables).await;
+    let end = terminal::run(&mut driver, tables, matchmaker).await;
     let session = driver.client.session().map(|s| s.resume.clone());
     match end? {
         terminal::End::Left { goodbye } => {

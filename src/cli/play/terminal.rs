@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::app::{Action, App};
 use super::draw::{Status, draw};
+use super::matchmaker::Matchmaker;
 use crate::cli::content::ContentTables;
 use crate::cli::driver::Driver;
 use crate::client::{Client, GiveUp, Knowledge, Legend};
@@ -33,7 +34,11 @@ const REDRAW_PAUSE: Duration = Duration::from_millis(25);
 const KEY_WAIT: Duration = Duration::from_millis(100);
 
 /// Takes over the terminal until the player leaves; it is given back whatever happens.
-pub(super) async fn run(driver: &mut Driver, tables: ContentTables) -> anyhow::Result<End> {
+pub(super) async fn run(
+    driver: &mut Driver,
+    tables: ContentTables,
+    (mut matchmaker, said): (Matchmaker, mpsc::UnboundedReceiver<String>),
+) -> anyhow::Result<End> {
     let terminal = ratatui::try_init().context("taking over the terminal")?;
     let ending = Arc::new(AtomicBool::new(false));
     let (keys, pressed) = mpsc::channel(64);
@@ -43,7 +48,8 @@ pub(super) async fn run(driver: &mut Driver, tables: ContentTables) -> anyhow::R
     });
     let end = match reader.context("starting the thread that reads keys") {
         Ok(reader) => {
-            let end = play(driver, terminal, pressed, tables).await;
+            let end = play(driver, terminal, pressed, tables, &mut matchmaker, said).await;
+            matchmaker.stop().await;
             ending.store(true, Ordering::Relaxed);
             // It ends within one wait; nothing is lost if it has panicked.
             let _ = reader.join();
@@ -71,6 +77,8 @@ async fn play(
     mut terminal: DefaultTerminal,
     mut keys: mpsc::Receiver<Event>,
     tables: ContentTables,
+    matchmaker: &mut Matchmaker,
+    mut said: mpsc::UnboundedReceiver<String>,
 ) -> anyhow::Result<End> {
     let mut app = App::new(tables);
     let legend = app.legend.clone();
@@ -94,10 +102,18 @@ async fn play(
         if let Some(known) = picture(&driver.client, &legend) {
             app.notice(time, &known, events);
         }
-        if let Some(Event::Key(key)) = pressed
-            && let Some(Action::Quit { goodbye }) = press(driver, &mut app, &legend, key)
-        {
-            return Ok(End::Left { goodbye });
+        while let Ok(line) = said.try_recv() {
+            app.say(line, false);
+        }
+        if let Some(Event::Key(key)) = pressed {
+            match press(driver, &mut app, &legend, key) {
+                Some(Action::Quit { goodbye }) => return Ok(End::Left { goodbye }),
+                Some(Action::Duel) => match driver.client.session() {
+                    Some(session) => matchmaker.toggle(session.character),
+                    None => app.say("Not while the connection is away.".to_owned(), false),
+                },
+                Some(Action::Give(_)) | None => {}
+            }
         }
         run_errand(driver, &mut app, &legend);
         if drawn_at.is_none_or(|at| at.elapsed() >= REDRAW_PAUSE) {
@@ -129,7 +145,7 @@ fn press(driver: &mut Driver, app: &mut App, legend: &Legend, key: KeyEvent) -> 
             driver.carry_out();
             None
         }
-        quit @ Action::Quit { .. } => Some(quit),
+        action @ (Action::Quit { .. } | Action::Duel) => Some(action),
     }
 }
 

@@ -138,6 +138,7 @@ fn keys_give_commands() {
     let mut app = App::new(tables());
     let legend = app.legend.clone();
     let known = Knowledge { legend: &legend, view: &view, cells: &cells };
+    assert_eq!(press(&mut app, &known, "m"), Some(Action::Duel));
     assert_eq!(press(&mut app, &known, "qy"), Some(Action::Quit { goodbye: true }));
 }
 

@@ -131,7 +131,7 @@ impl Cluster {
         }
         match part {
             Part::Instance(number) => {
-                command.args(["--instance", &number.to_string(), "--simulation-threads", "1"]);
+                command.args(["--instance", &number.to_string()]);
             }
             Part::Services | Part::Gateway(_) => {
                 command.arg("--data").arg(self.scratch.file(&name));

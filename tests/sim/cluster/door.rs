@@ -56,7 +56,7 @@ impl Door {
     pub fn handle(&mut self, now: Duration, mail: Mail) {
         let (Mail::Gateway(_, mail) | Mail::Gateways(mail)) = mail else { return };
         match mail {
-            ToGatewayMail::Bundles { sender, number, bundles } => {
+            ToGatewayMail::Bundles { sender, number, bundles, .. } => {
                 let zones = bundles.iter().map(|bundle| bundle.zone);
                 let lost = self.senders.note(now, sender, number, zones);
                 for bundle in bundles {

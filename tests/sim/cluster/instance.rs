@@ -263,7 +263,7 @@ impl Instance {
             let number = self.numbers.entry(gateway).or_default();
             *number += 1;
             let sender = self.me.boot;
-            let mail = ToGatewayMail::Bundles { sender, number: *number, bundles };
+            let mail = ToGatewayMail::Bundles { sender, number: *number, early_us: None, bundles };
             shared.bus.send(shared.now, sender, Mail::Gateway(gateway, mail));
         }
     }

@@ -159,7 +159,6 @@ fn start_instance(nats: &str, number: u32, seed: u64) -> anyhow::Result<Process>
             ("--instance", &number.to_string()),
             ("--admin", ANY),
             ("--world-seed", &seed.to_string()),
-            ("--simulation-threads", "1"),
             ("--log", "error"),
         ],
     )
