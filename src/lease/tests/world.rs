@@ -294,8 +294,9 @@ impl World {
             |when: Duration, event: &Event| when <= now && !(event.is_unknown() && is_silent);
         let due: Vec<_> = node.inbox.extract_if(.., |(when, _, it)| is_due(*when, it)).collect();
         for (_, begun, event) in due {
-            self.nodes[at].handle(event, now, &self.store);
-            self.carry_out_all(at, if event.is_unknown() { self.begun } else { begun });
+            // What is looked up is of the store of now, if it is there.
+            let is_found = self.nodes[at].handle(event, now, &self.store);
+            self.carry_out_all(at, if is_found { self.begun } else { begun });
         }
         self.nodes[at].leases.handle_timeout(now);
         self.carry_out_all(at, self.begun);
@@ -403,7 +404,9 @@ impl Node {
         self.inbox.retain(|(.., event)| matches!(event, Event::Renewed(_) | Event::Claimed(..)));
     }
 
-    fn handle(&mut self, event: Event, now: Duration, store: &Store) {
+    /// Takes an event; whether a record was looked up for it and found.
+    fn handle(&mut self, event: Event, now: Duration, store: &Store) -> bool {
+        let mut is_found = false;
         match event {
             Event::Connected => self.leases.handle_connected(now),
             Event::Disconnected => self.leases.handle_disconnected(),
@@ -414,6 +417,7 @@ impl Node {
             Event::Renewed(answer) => {
                 let known = store.instances.get(&self.me.instance);
                 if let (Answer::Unknown, Some(&(revision, record))) = (answer, known) {
+                    is_found = true;
                     self.leases.handle_looked_up(now, revision, record);
                 }
                 self.leases.handle_renewed(answer, now);
@@ -421,11 +425,13 @@ impl Node {
             Event::Claimed(zone, record, answer) => {
                 let known = store.zones.get(&zone);
                 if let (Answer::Unknown, Some(&(revision, current))) = (answer, known) {
+                    is_found = true;
                     self.leases.handle_zone(zone, revision, current);
                 }
                 self.leases.handle_claimed(zone, record, answer);
             }
         }
+        is_found
     }
 
     pub(super) fn watch(&mut self, table: usize) -> &mut Watch {
