@@ -18,11 +18,14 @@ mod writer;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::object_store::{self, ObjectInfo, ObjectMetadata, ObjectStore};
+use async_nats::jetstream::object_store::{
+    self, InfoErrorKind, ObjectInfo, ObjectMetadata, ObjectStore,
+};
 use async_nats::jetstream::stream::{self, DirectGetErrorKind, DiscardPolicy, StorageType, Stream};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
 use futures_util::TryStreamExt;
 pub use reader::JetStreamReader;
 use record::Record;
@@ -38,8 +41,6 @@ const FORMAT_KEY: &str = "undercroft-journal";
 const FORMAT: u32 = 1;
 /// Bytes of a message that carries a part of a snapshot.
 const CHUNK_BYTES: usize = 512 * 1_024;
-/// Longest time that the snapshots may take to be listed.
-const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the journal in NATS cannot be used; one line with cause and remedy.
 #[derive(Debug, thiserror::Error)]
@@ -173,9 +174,12 @@ impl Log {
 
     /// The snapshots of a zone, newest first.
     async fn heads(&self, zone: ZoneId) -> Result<Vec<SnapshotHead>, ReadError> {
-        let all = self.objects().await?;
-        let own = all.iter().filter_map(|info| named(info).filter(|&(of, _)| of == zone));
-        let mut heads: Vec<SnapshotHead> = own.map(|(_, head)| head).collect();
+        let own = format!("{zone}.");
+        let mut heads = Vec::new();
+        for name in self.object_names().await?.iter().filter(|name| name.starts_with(&own)) {
+            let info = self.object_info(name).await?;
+            heads.extend(info.as_ref().and_then(named).map(|(_, head)| head));
+        }
         heads.sort_unstable_by_key(|head| std::cmp::Reverse(head.tick));
         Ok(heads)
     }
@@ -191,14 +195,28 @@ impl Log {
         stream.map_err(|error| self.unavailable(&error))
     }
 
-    async fn objects(&self) -> Result<Vec<ObjectInfo>, ReadError> {
-        let listed = async {
-            let list = self.snapshots.list().await.map_err(|error| self.unavailable(&error))?;
-            list.try_collect().await.map_err(|error| self.unavailable(&error))
+    /// The names of the snapshots there are. Taken from the subjects that the server has: the
+    /// client's own list waits for ever for one that is removed meanwhile.
+    async fn object_names(&self) -> Result<Vec<String>, ReadError> {
+        let prefix = format!("$O.{}.M.", self.bucket());
+        let listed = self.object_stream().await?.info_with_subjects(format!("{prefix}*")).await;
+        let listed = listed.map_err(|error| self.unavailable(&error))?;
+        let subjects: Vec<(String, usize)> =
+            listed.try_collect().await.map_err(|error| self.unavailable(&error))?;
+        let name = |subject: &str| {
+            let bytes = URL_SAFE.decode(subject.strip_prefix(&prefix)?).ok()?;
+            String::from_utf8(bytes).ok()
         };
-        // A server that goes meanwhile never ends the list.
-        let ended = tokio::time::timeout(LIST_TIMEOUT, listed).await;
-        ended.unwrap_or_else(|error| Err(self.unavailable(&error)))
+        Ok(subjects.iter().filter_map(|(subject, _)| name(subject)).collect())
+    }
+
+    /// What is said of a snapshot that is there.
+    async fn object_info(&self, name: &str) -> Result<Option<ObjectInfo>, ReadError> {
+        match self.snapshots.info(name).await {
+            Ok(info) => Ok(Some(info).filter(|info| !info.deleted)),
+            Err(error) if error.kind() == InfoErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.unavailable(&error)),
+        }
     }
 
     fn broken(&self, what: &str) -> ReadError {

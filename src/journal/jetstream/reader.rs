@@ -42,7 +42,9 @@ impl JetStreamReader {
                 subjects.try_collect().await.map_err(|error| log.unavailable(&error))?;
             let ids = subjects.iter().filter_map(|(subject, _)| subject.rsplit('.').next());
             let mut zones: Vec<ZoneId> = ids.filter_map(|id| id.parse().ok()).map(ZoneId).collect();
-            zones.extend(log.objects().await?.iter().filter_map(named).map(|(zone, _)| zone));
+            let names = log.object_names().await?;
+            let saved = names.iter().filter_map(|name| name.split_once('.')?.0.parse().ok());
+            zones.extend(saved.map(ZoneId));
             zones.sort_unstable();
             zones.dedup();
             Ok(zones)

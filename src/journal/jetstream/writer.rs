@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
 use futures_util::future::join_all;
 
 use super::orphans::{self, ORPHANED_AFTER};
@@ -35,7 +37,12 @@ pub struct JetStreamJournal {
     zones: BTreeMap<ZoneId, End>,
     /// How old chunks without a snapshot are before they are removed.
     pub(super) orphaned_after: Duration,
+    /// When such were last looked for.
+    swept: Option<Instant>,
 }
+
+/// How often chunks without a snapshot are looked for in the time after which they are removed.
+const SWEEPS: u32 = 6;
 
 /// Where the log of a zone ends, as this writer knows it.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +72,13 @@ impl JetStreamJournal {
     /// that tells this writer from every other.
     pub fn open(nats: &Nats, writer: u64) -> Result<Self, StreamError> {
         let log = nats.wait(Log::open(nats.clone()))?;
-        Ok(Self { log, writer, zones: BTreeMap::new(), orphaned_after: ORPHANED_AFTER })
+        Ok(Self {
+            log,
+            writer,
+            zones: BTreeMap::new(),
+            orphaned_after: ORPHANED_AFTER,
+            swept: None,
+        })
     }
 
     pub(in crate::journal) fn reader(&self) -> JetStreamReader {
@@ -233,13 +246,13 @@ impl JetStreamJournal {
         if end.sequence > 0 && end.last < Some(tick) {
             return Err(WriteError::OutOfSequence { zone, expected, got: tick });
         }
-        let objects = self.log.objects().await.map_err(from_read)?;
-        let name = object(zone, tick);
-        if objects.iter().any(|object| object.name == name) {
+        if self.log.object_info(&object(zone, tick)).await.map_err(from_read)?.is_some() {
             return Ok(());
         }
-        let swept = orphans::sweep(&self.log, &objects, self.orphaned_after).await;
-        swept.map_err(from_read)?;
+        if self.swept.is_none_or(|at| at.elapsed() >= self.orphaned_after / SWEEPS) {
+            self.swept = Some(Instant::now());
+            orphans::sweep(&self.log, self.orphaned_after).await.map_err(from_read)?;
+        }
         let head = SnapshotHead { tick, version, hash, size_bytes: bytes.len() };
         let put = self.log.snapshots.put(metadata(zone, head), &mut bytes.as_slice()).await;
         put.map_err(|error| self.unavailable(&error))?;
@@ -298,7 +311,7 @@ impl JetStreamJournal {
         let gone = self.log.snapshots.delete(&name).await;
         gone.map_err(|error| self.unavailable(&error))?;
         let stream = self.log.object_stream().await.map_err(from_read)?;
-        let name = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE, name);
+        let name = URL_SAFE.encode(name);
         let purge = stream.purge().filter(format!("$O.{}.M.{name}", self.log.bucket()));
         purge.await.map_err(|error| self.unavailable(&error))?;
         Ok(())

@@ -105,8 +105,10 @@ struct Playing {
 impl Playing {
     fn start(web: &str, count: u32, seconds: u64, seed: u64) -> anyhow::Result<Self> {
         let pulse = Arc::new(Pulse::new(count));
+        let server = Server::parse(web).context("reading the address of the services")?;
+        wait_for_a_gateway(&server)?;
         let config = bots::Config {
-            server: Server::parse(web).context("reading the address of the services")?,
+            server,
             count,
             carrier: Carrier::Both,
             seconds,
@@ -175,6 +177,17 @@ fn disturb(args: &Args, does: impl Fn(What) -> bool) -> anyhow::Result<()> {
         super::print(&said("a zone moved to another instance", args.bots, zones, &waits))?;
     }
     super::print(&bots.end()?)
+}
+
+/// The services hear of a gateway within a second.
+fn wait_for_a_gateway(server: &Server) -> anyhow::Result<()> {
+    let runtime = Runtime::new().context("starting a runtime")?;
+    let deadline = Instant::now() + PATIENCE;
+    while runtime.block_on(server.info())?.gateways.is_some_and(|known| known.is_empty()) {
+        ensure!(Instant::now() < deadline, "no gateway was heard of for {PATIENCE:?}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
 }
 
 /// Ends a gateway as systemd does and starts it again, under players who have no other.
