@@ -121,7 +121,9 @@ impl Playing {
             progress: false,
             pulse: Some(pulse.clone()),
         };
-        let thread = std::thread::spawn(move || bots::run(&config));
+        let thread = std::thread::spawn(move || {
+            bots::run(&config).inspect_err(|error| log::error!("{error:#}"))
+        });
         let playing = Self { pulse, thread };
         playing.wait_for_all(Instant::now())?;
         Ok(playing)
