@@ -53,12 +53,19 @@ struct Flags {
     /// Address of WebSocket; from systemd, the socket named web
     #[arg(long, env = "UNDERCROFT_WEB", value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
     web: SocketAddr,
+    /// Address of WebSocket for a proxy, whose X-Forwarded-For is believed: nobody else may reach it
+    /// [default: none]
+    #[arg(long, env = "UNDERCROFT_PROXIED", value_name = "ADDRESS")]
+    proxied: Option<SocketAddr>,
     /// UDP address of QUIC and WebTransport; from systemd, the socket named quic
     #[arg(long, env = "UNDERCROFT_QUIC", value_name = "ADDRESS", default_value = "0.0.0.0:7778")]
     quic: SocketAddr,
     /// Host by which players reach this gateway, where it is not the one they have the page from
     #[arg(long, env = "UNDERCROFT_PUBLIC_HOST", value_name = "HOST")]
     public_host: Option<String>,
+    /// HOST:PORT or :PORT by which players reach WebSocket, where it is not that of --web
+    #[arg(long, env = "UNDERCROFT_PUBLIC_WEBSOCKET", value_name = "ADDRESS")]
+    public_websocket: Option<String>,
     /// TLS certificate chain in PEM [default: a development certificate made at first start]
     #[arg(long, env = "UNDERCROFT_CERTIFICATE", value_name = "FILE", requires = "key")]
     certificate: Option<PathBuf>,
@@ -102,9 +109,16 @@ impl Settings for Flags {
     fn check(&self) -> anyhow::Result<()> {
         self.drain.token()?;
         self.common.nats.config("connection")?;
-        if let Some(host) = &self.public_host {
+        for (key, value) in
+            [("public_host", &self.public_host), ("public_websocket", &self.public_websocket)]
+        {
+            let Some(value) = value else { continue };
             let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-            ensure!(!host.is_empty() && host.chars().all(is_plain), "public_host is \"{host}\"");
+            ensure!(!value.is_empty() && value.chars().all(is_plain), "{key} is \"{value}\"");
+        }
+        if let Some(address) = &self.public_websocket {
+            let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            ensure!(port.is_some(), "public_websocket is \"{address}\", without a port");
         }
         Ok(())
     }
@@ -232,7 +246,8 @@ fn start(
         metrics,
     };
     let gateway = gateway::spawn(inbox, parts)?;
-    process.serve(web, Router::new(), Some(net_events))?;
+    process.serve(web, Router::new(), Some(net_events.clone()))?;
+    process.serve_proxied(flags.proxied, Router::new(), Some(net_events))?;
     Ok(Running { id, bus, door, events, gateway, _subscriptions: subscriptions })
 }
 
@@ -279,8 +294,9 @@ impl Running {
         is_draining: Arc<AtomicBool>,
     ) {
         let host = flags.public_host.clone().unwrap_or_default();
-        let (websocket, quic) =
-            (format!("{host}:{}", web.port()), format!("{host}:{}", self.door.address.port()));
+        let quic = format!("{host}:{}", self.door.address.port());
+        let websocket =
+            flags.public_websocket.clone().unwrap_or_else(|| format!("{host}:{}", web.port()));
         let (id, bus, hashes) = (self.id, self.bus.clone(), self.door.hashes.clone());
         let metrics = process.metrics.clone();
         process.runtime.spawn(async move {

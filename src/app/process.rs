@@ -128,6 +128,29 @@ impl Process {
         routes: Router,
         gateway: Option<crossbeam_channel::Sender<crate::net::NetEvent>>,
     ) -> anyhow::Result<()> {
+        self.serve_with(HttpConfig::default(), listener, routes, gateway)
+    }
+
+    /// The same for what comes through a proxy, whose `X-Forwarded-For` is believed.
+    pub fn serve_proxied(
+        &self,
+        address: Option<SocketAddr>,
+        routes: Router,
+        gateway: Option<crossbeam_channel::Sender<crate::net::NetEvent>>,
+    ) -> anyhow::Result<()> {
+        let Some(address) = address else { return Ok(()) };
+        let listener = Activated::default().tcp("proxied", address)?;
+        let config = HttpConfig { is_behind_proxy: true, ..HttpConfig::default() };
+        self.serve_with(config, listener, routes, gateway)
+    }
+
+    fn serve_with(
+        &self,
+        config: HttpConfig,
+        listener: TcpListener,
+        routes: Router,
+        gateway: Option<crossbeam_channel::Sender<crate::net::NetEvent>>,
+    ) -> anyhow::Result<()> {
         let _entered = self.runtime.enter();
         let listener = tokio::net::TcpListener::from_std(listener).context("taking a port")?;
         let mut stopped = self.stopped.subscribe();
@@ -136,7 +159,6 @@ impl Process {
             let _ = stopped.wait_for(|&stop| stop).await;
         };
         let service = upgrade::service(routes, gateway);
-        let config = HttpConfig::default();
         self.runtime.spawn(crate::net::http::serve(listener, service, config, Arc::default(), end));
         Ok(())
     }

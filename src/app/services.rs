@@ -50,6 +50,10 @@ struct Flags {
     /// Address of the page and the API; from systemd, the socket named web
     #[arg(long, env = "UNDERCROFT_WEB", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     web: SocketAddr,
+    /// Address of the same for a proxy, whose X-Forwarded-For is believed: nobody else may reach it
+    /// [default: none]
+    #[arg(long, env = "UNDERCROFT_PROXIED", value_name = "ADDRESS")]
+    proxied: Option<SocketAddr>,
     /// File of the keys of tokens, made at the first start
     #[arg(long, env = "UNDERCROFT_TOKEN_KEYS", value_name = "FILE", default_value = "token-key")]
     token_keys: PathBuf,
@@ -106,7 +110,8 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     };
     let metrics = process.metrics.clone();
     let routes = http::router(config, store.clone(), tokens, metrics.clone(), site(&world));
-    process.serve(web, routes, None)?;
+    process.serve(web, routes.clone(), None)?;
+    process.serve_proxied(flags.proxied, routes, None)?;
     let events = Queue::open(&nats, EVENTS)?;
     let _answering = answer_gateways(&nats, &bus, store.clone())?;
     process.runtime.spawn(feed(events, store.clone(), metrics));

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +38,9 @@ pub struct HttpConfig {
     pub connections_max: usize,
     /// Of these, connections of one address (IPv6: of one /64).
     pub per_address_max: usize,
+    /// Whether all connections are those of a proxy: the peer of a request is the one whom it names
+    /// last in `X-Forwarded-For`, and no address has a share.
+    pub is_behind_proxy: bool,
     /// How long a connection may take to send a request's head, from its start or from the end of
     /// the request before.
     pub head_timeout: Duration,
@@ -52,6 +55,7 @@ impl Default for HttpConfig {
         Self {
             connections_max: 1_024,
             per_address_max: 256,
+            is_behind_proxy: false,
             head_timeout: Duration::from_secs(5),
             lifetime: Duration::from_secs(120),
             drain_timeout: Duration::from_secs(5),
@@ -93,7 +97,9 @@ pub async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let slots = Slots::new(config.connections_max, config.per_address_max);
+    let all = config.connections_max;
+    let share = if config.is_behind_proxy { all } else { config.per_address_max };
+    let slots = Slots::new(all, share);
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -162,6 +168,10 @@ impl Connection {
         // Without it a response of two writes may wait for an acknowledgement in between.
         let _ = stream.set_nodelay(true);
         let service = service_fn(move |mut request: Request<Incoming>| {
+            let peer = match config.is_behind_proxy.then(|| forwarded_for(request.headers())) {
+                Some(Some(client)) => SocketAddr::new(client, 0),
+                Some(None) | None => peer,
+            };
             request.extensions_mut().insert(Peer(peer));
             service.call(request)
         });
@@ -190,6 +200,13 @@ impl Connection {
             count(&counters.failed);
         }
     }
+}
+
+/// Whom the nearest proxy has heard.
+fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
+    let line = headers.get_all("x-forwarded-for").iter().next_back()?;
+    let named = line.to_str().ok()?.rsplit(',').next()?;
+    named.trim().parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
 fn count(counter: &AtomicU64) {

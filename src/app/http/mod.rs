@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -80,8 +80,6 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// Who is banned, and whether accounts are made.
     pub rules: Arc<Rules>,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Default for Config {
@@ -97,7 +95,6 @@ impl Default for Config {
             token_lifetime_s: 30 * 24 * 3_600,
             requests_per_minute: 120,
             rules: Arc::default(),
-            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -177,23 +174,6 @@ impl App {
         self.metrics.requests_refused.with_label_values(&["closed"]).inc();
         Err(Problem::Closed)
     }
-
-    /// Whom a request counts for: the peer, or the one a trusted proxy names.
-    fn client(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> IpAddr {
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |p| p.ip().to_canonical());
-        if !self.config.trusted_proxies.contains(&peer) {
-            return peer;
-        }
-        // Each proxy adds whom it heard; from the right, the first that is no proxy of ours.
-        let named = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
-        let mut addresses: Vec<&str> = named.flat_map(|line| line.split(',')).collect();
-        addresses.reverse();
-        let parsed = addresses.iter().map_while(|text| text.trim().parse::<IpAddr>().ok());
-        parsed
-            .map(|address| address.to_canonical())
-            .find(|address| !self.config.trusted_proxies.contains(address))
-            .unwrap_or(peer)
-    }
 }
 
 /// Runs a call to the store where waiting is allowed.
@@ -248,7 +228,7 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let route = label.unwrap_or(if app.site.has(path) { "asset" } else { "other" });
     let policy = content_policy(&app.config, request.headers().get(header::HOST));
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-    let client = app.client(peer, request.headers());
+    let client = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.ip().to_canonical());
     // Programs on this machine are its operator's own; a proxy says for whom it asks.
     let is_own = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
         && !request.headers().contains_key("x-forwarded-for");

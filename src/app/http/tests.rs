@@ -1,4 +1,5 @@
 use axum::body::{Body, to_bytes};
+use axum::http::HeaderMap;
 use axum::http::request::Builder;
 use bytes::Bytes;
 use hyper::service::Service;
@@ -312,30 +313,19 @@ async fn browsers_are_told_to_load_and_to_reach_this_server_alone() {
 
 #[tokio::test]
 async fn each_address_has_its_own_limit() {
-    let proxy: IpAddr = "10.0.0.9".parse().unwrap();
-    let config =
-        Config { requests_per_minute: 3, trusted_proxies: vec![proxy], ..Config::default() };
-    let server = server(config);
-    let ask = |peer: &str, forwarded: &str| {
+    let server = server(Config { requests_per_minute: 3, ..Config::default() });
+    let ask = |peer: &str| {
         let peer = SocketAddr::new(peer.parse().unwrap(), 999);
-        let mut request = Request::get("/api/info").extension(ConnectInfo(peer));
-        if !forwarded.is_empty() {
-            request = request.header("x-forwarded-for", forwarded);
-        }
-        server.send(request, Body::empty())
+        server.send(Request::get("/api/info").extension(ConnectInfo(peer)), Body::empty())
     };
     for _ in 0..3 {
-        assert_eq!(ask("10.0.0.1", "").await.status, 200);
+        assert_eq!(ask("10.0.0.1").await.status, 200);
     }
-    let refused = ask("10.0.0.1", "1.2.3.4").await;
+    let refused = ask("10.0.0.1").await;
     refused.expect_problem(429, "too_many_requests");
     assert!((1..=20).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
-    assert_eq!(ask("10.0.0.2", "").await.status, 200);
-    for _ in 0..3 {
-        assert_eq!(ask("10.0.0.9", "9.9.9.9, 7.7.7.7").await.status, 200);
-    }
-    assert_eq!(ask("10.0.0.9", "9.9.9.9, 7.7.7.7, 10.0.0.9").await.status, 429);
-    assert_eq!(ask("10.0.0.9", "7.7.7.7, 8.8.8.8").await.status, 200);
+    assert_eq!(ask("10.0.0.2").await.status, 200);
+    assert_eq!(ask("::ffff:10.0.0.1").await.status, 429);
     for _ in 0..20 {
         assert_eq!(server.get("/").await.status, 200, "files are not limited");
     }

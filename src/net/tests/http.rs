@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use crate::net::client::{Connected, Connector};
-use crate::net::http::{HttpConfig, HttpCounters, serve, websocket_upgrade};
+use crate::net::http::{HttpConfig, HttpCounters, Peer, serve, websocket_upgrade};
 use crate::net::tls::Trust;
 use crate::net::websocket::{Pool, PoolConfig, PoolRead};
 use crate::net::{ConnectionIds, Transport, Upgraded};
@@ -32,6 +32,9 @@ async fn http_server(
             websocket_upgrade(&mut request, move |socket| upgraded.send(socket).unwrap())
                 .unwrap_or_else(|error| error.response())
                 .map(|()| String::new())
+        } else if request.uri().path() == "/peer" {
+            let Peer(peer) = request.extensions().get().unwrap();
+            Response::new(peer.ip().to_string())
         } else {
             Response::new("welcome".to_owned())
         };
@@ -141,6 +144,33 @@ async fn idle_http_connections_are_bounded_and_time_out() {
     }
     let answer = exchange(address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(answer.ends_with("welcome"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_proxy_says_for_whom_it_asks_and_nobody_else_may() {
+    let ask = async |is_behind_proxy, headers: &str| {
+        let config = HttpConfig { is_behind_proxy, per_address_max: 1, ..HttpConfig::default() };
+        let (address, counters, _, _stop) = http_server(config).await;
+        let _held = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!("GET /peer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        // An error: the connection was refused before it was read.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        let peer = answer.rsplit("\r\n").next().unwrap_or_default().to_owned();
+        (peer, counters.refused_address.load(Relaxed))
+    };
+    let check = async |headers, peer: &str| {
+        assert_eq!(ask(true, headers).await, (peer.to_owned(), 0), "{headers}");
+    };
+    check("X-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7").await;
+    // What a client claims stands before what the proxy has added.
+    check("X-Forwarded-For: 10.1.1.1, 192.0.2.7\r\n", "192.0.2.7").await;
+    check("X-Forwarded-For: 10.1.1.1\r\nX-Forwarded-For: ::ffff:192.0.2.7\r\n", "192.0.2.7").await;
+    check("X-Forwarded-For: nobody\r\n", "127.0.0.1").await;
+    check("", "127.0.0.1").await;
+    assert_eq!(ask(false, "X-Forwarded-For: 192.0.2.7\r\n").await, (String::new(), 1));
 }
 
 #[tokio::test]
