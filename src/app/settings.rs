@@ -39,6 +39,10 @@ pub struct Common {
     /// What to log: error, warn, info, debug or trace
     #[arg(long, env = "UNDERCROFT_LOG", value_name = "LEVEL", default_value = "info")]
     pub log: log::LevelFilter,
+    /// Where to log
+    #[arg(long, env = "UNDERCROFT_LOG_TO", value_enum, value_name = "TARGET",
+        default_value_t = logging::Target::Auto)]
+    pub log_to: logging::Target,
 }
 
 /// Who may drain a process over its administrative port.
@@ -140,7 +144,7 @@ pub fn main<S: Settings>(run: impl FnOnce(&S) -> anyhow::Result<()>) -> ExitCode
     if settings.common().check_config {
         return ExitCode::SUCCESS;
     }
-    logging::init_service(settings.common().log);
+    logging::init_service(settings.common().log, settings.common().log_to);
     match run(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

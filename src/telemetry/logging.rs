@@ -35,10 +35,24 @@ pub fn init(level: LevelFilter, style: Style) {
     let _ = builder.try_init();
 }
 
-/// Logs to systemd's journal where the process runs under it, with a field for each key, and
-/// otherwise to the standard error.
-pub fn init_service(level: LevelFilter) {
-    let journal = systemd_journal_logger::connected_to_journal();
+/// Where the log of a service goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    /// Systemd's journal where the standard error leads there, otherwise the standard error.
+    #[default]
+    Auto,
+    /// Systemd's journal, through its socket: in a container, where nothing tells.
+    Journal,
+    Stderr,
+}
+
+/// Logs to systemd's journal, with a field for each key, or to the standard error.
+pub fn init_service(level: LevelFilter, target: Target) {
+    let journal = match target {
+        Target::Auto => systemd_journal_logger::connected_to_journal(),
+        Target::Journal => true,
+        Target::Stderr => false,
+    };
     let made = journal.then(systemd_journal_logger::JournalLog::new);
     match made {
         Some(Ok(logger)) => {
