@@ -1,6 +1,6 @@
 """What a cluster has to be told that neither Podman nor a unit knows."""
 
-# What keeps a pod running, by its unit; of a StatefulSet there is never more than one with its name.
+# What keeps a pod running, by its unit; no two pods of a StatefulSet ever have the same name.
 ONE_AT_A_TIME = ("StatefulSet", {})
 KINDS = {
     "nats": ONE_AT_A_TIME,
@@ -128,7 +128,7 @@ def policy(name, selector, **rules):
 
 def policies(networks, closed, outside):
     """As the networks of a host: pods are reached by those that share one with them, and from
-    outside at the ports of the common Service; who is in `closed` ones alone reaches nobody else."""
+    outside at the ports of the common Service; who is in a closed one alone reaches no others."""
     def named(network):
         return f"undercroft/{network}"
 
@@ -136,10 +136,13 @@ def policies(networks, closed, outside):
         return {"matchLabels": {named(network): "true"}}
 
     for network in networks:
-        yield policy(network, members(network), ingress=[{"from": [{"podSelector": members(network)}]}])
+        peers = [{"podSelector": members(network)}]
+        yield policy(network, members(network), ingress=[{"from": peers}])
     for network in closed:
         others = [
-            {"key": named(other), "operator": "DoesNotExist"} for other in networks if other != network
+            {"key": named(other), "operator": "DoesNotExist"}
+            for other in networks
+            if other != network
         ]
         dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
         yield policy(
@@ -152,9 +155,10 @@ def policies(networks, closed, outside):
 
 
 KUSTOMIZATION = """\
-# kubectl apply --kustomize kube-export
-# No cluster can fetch images of localhost: give each a newName in your registry. The secrets have to
-# be there before: scripts/export-kube --secrets | kubectl create --namespace undercroft -f -
+# No cluster can fetch images of localhost: give each a newName in your registry. Then:
+#   kubectl apply --filename kube-export/namespace.yaml
+#   scripts/export-kube --secrets | kubectl create --namespace undercroft --filename -
+#   kubectl apply --kustomize kube-export
 """
 
 
@@ -172,7 +176,7 @@ def kustomization(files, images):
 
 
 SECRETS = """\
-# The names of the secrets, without values; `scripts/export-kube --secrets` prints it with fresh ones.
+# The names of the secrets; `scripts/export-kube --secrets` prints it with fresh values.
 """
 
 
