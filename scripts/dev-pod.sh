@@ -235,7 +235,7 @@ until_served() {
   exec {log}< <(exec "${pod_log[@]}" + USER_UNIT="$unit" --since "@$1" --lines all --follow)
   journal=$!
   while read -r line <&"$log"; do
-    printf '  %s\n' "$line"
+    [[ -z $line ]] || printf '  %s\n' "$line"
     case $line in
       'ready web='*) code=0 && break ;;
       'dev pod: the build has failed'* | 'dev pod: the server has ended'* | \
@@ -278,7 +278,8 @@ stop_here() {
 }
 
 logs_here() {
-  exec "${pod_log[@]}" "$@"
+  # conmon leaves some lines their newline.
+  "${pod_log[@]}" "$@" | sed --unbuffered '/^$/d'
 }
 
 test_here() {
