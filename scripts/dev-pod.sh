@@ -199,7 +199,7 @@ lay_out() {
 }
 
 start_here() {
-  local address=$1 new since said changed=no
+  local address=$1 since said changed=no
   new=$(mktemp --directory)
   trap 'rm -rf "$new"' EXIT
   lay_out "$new/units" "$@"
@@ -271,7 +271,6 @@ status_here() {
   esac
 }
 
-# Fails where there is none: nothing has to be stopped then.
 stop_here() {
   systemctl --user stop "$pod" "$unit" 2>/dev/null || true
   systemctl --user reset-failed "$pod" "$unit" 2>/dev/null || true
