@@ -183,7 +183,9 @@ lay_out() {
     mount "$PWD" /source
     if [[ -n $rust ]]; then
       mount "$rust" /usr/local/rust
-      mount "$crates" /var/lib/undercroft/cargo/registry
+      # Not what is unpacked: some crates have files that only their owner may read.
+      mount "$crates/cache" /usr/local/crates/cache
+      mount "$crates/index" /usr/local/crates/index
       echo 'Environment=CARGO_NET_OFFLINE=true'
     fi
   } >"$new/undercroft-dev.container.d/10-host.conf"
