@@ -228,7 +228,9 @@ impl Thread {
             | Message::GatewayLost(_)
             | Message::ZoneUp(_) => return self.handle_tenancy(message),
         };
-        if let Message::Gateway { gateway, messages, .. } = &message
+        // A gateway of this process measures by itself.
+        if self.parts.tenancy.is_some()
+            && let Message::Gateway { gateway, messages, .. } = &message
             && messages.iter().any(|message| matches!(message, ToZone::Input { .. }))
         {
             self.note_inputs(*gateway);
