@@ -5,6 +5,8 @@
 
 mod appearance;
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod scratch;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{bits, fire, gas, upkeep};
 use crate::game::catalog::terrain::flags;
 use crate::game::catalog::{Flash, Gas, Note};
 use crate::game::items;
-use crate::game::state::{Cause, GASES, Subject, ZoneState};
+use crate::game::state::{Cause, Subject, ZoneState};
 use crate::game::turn::{Turn, purpose};
 use crate::sim::Scratch;
 use crate::sim::appearance::haze_of;
@@ -68,7 +68,7 @@ fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
             &turn.state.derived.air,
             activity,
             &mut scratch.rows,
-            tick.wrapping_mul(GASES as u64) + kind as u64,
+            gas::moment(tick, kind),
             kind.row().dissipation,
         );
         activity.add_busy(&mut scratch.airs);

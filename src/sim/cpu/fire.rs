@@ -51,6 +51,15 @@ impl Marks {
         self.0.iter().flat_map(|&(first, mask)| bits::ones(mask).map(move |i| first + i as u32))
     }
 
+    /// Adds cells of the last block that has any, or of a later one.
+    #[cfg(feature = "gpu")]
+    pub(in crate::sim) fn add(&mut self, first: u32, mask: u64) {
+        match self.0.last_mut() {
+            Some((block, cells)) if *block == first => *cells |= mask,
+            _ => self.push(first, mask),
+        }
+    }
+
     #[inline(always)]
     fn push(&mut self, first: u32, mask: u64) {
         if mask != 0 {

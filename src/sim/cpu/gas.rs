@@ -5,7 +5,9 @@
 
 use super::activity::{Activity, Around, CHUNK_WIDTH, Pass, Scratch, sweep};
 use super::noise;
+use crate::game::catalog::Gas;
 use crate::game::derive::SEALED;
+use crate::game::state::GASES;
 
 /// Spreads one kind of gas for one tick.
 ///
@@ -25,6 +27,12 @@ pub fn step(
     sweep(cells, activity, scratch, &mut flow);
 }
 
+/// The number that [`step`] takes for a tick of a zone: each kind of gas has draws of its own.
+#[must_use]
+pub fn moment(tick: u64, kind: Gas) -> u64 {
+    tick.wrapping_mul(GASES as u64) + kind as u64
+}
+
 struct Flow<'a> {
     air: &'a [u8],
     width: usize,
@@ -36,7 +44,7 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     fn new(cells: &[u8], air: &'a [u8], width: usize, tick: u64, dissipation: u8) -> Self {
         assert_eq!(air.len(), cells.len(), "both planes are of the same zone");
-        Self { air, width, key: noise::key(0, tick), dissipation }
+        Self { air, width, key: key(tick), dissipation }
     }
 
     /// The word of a row.
@@ -64,6 +72,12 @@ impl<'a> Flow<'a> {
         let near = near.map(|plane| &plane[blocks.len() * BLOCK..]);
         near.spread(rest, Thin::<THINS>::new(column, row, self.dissipation));
     }
+}
+
+/// The key of a moment's draws.
+#[must_use]
+pub(in crate::sim) const fn key(moment: u64) -> u32 {
+    noise::key(0, moment)
 }
 
 /// 255 where gas may be. A mask instead of a condition, so that it becomes vector code.
@@ -186,6 +200,12 @@ static COLUMNS: [[u8; BLOCK]; 64] = {
     }
     blocks
 };
+
+/// The random bytes of all columns, four at a time.
+#[cfg(feature = "gpu")]
+pub(in crate::sim) fn columns() -> impl Iterator<Item = &'static [u8]> {
+    COLUMNS.as_flattened().chunks(4)
+}
 
 #[cfg(test)]
 #[path = "gas_tests.rs"]
