@@ -5,6 +5,7 @@
 //! invocations run.
 
 pub mod device;
+pub mod distance;
 pub mod environment;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Each kernel beside its twin. Without a device they say so and pass, unless `REQUIRE_GPU` is set.
 
+mod distance;
 mod environment;
 
 use std::io::Write;
