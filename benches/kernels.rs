@@ -22,10 +22,16 @@ use undercroft::sim::cpu::instructions::Instructions;
 use undercroft::sim::cpu::{fov, gas};
 
 fn main() {
-    let parts: [(&str, fn()); 4] =
-        [("distance", distances), ("view", views), ("gas", gases), ("fire", fires)];
+    let parts: &[(&str, fn())] = &[
+        ("distance", distances),
+        ("view", views),
+        ("gas", gases),
+        ("fire", fires),
+        #[cfg(feature = "gpu")]
+        ("device", device::measure),
+    ];
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    for (name, part) in parts {
+    for &(name, part) in parts {
         if asked.is_empty() || asked.iter().any(|asked| asked == name) {
             part();
         }
@@ -419,4 +425,96 @@ fn quiet(side: usize, mut step: impl FnMut(&mut [u8], &mut Activity)) {
         },
     );
     println!("{side} quiet zone: {:.1} ns", nanoseconds(time, 1_000));
+}
+
+#[cfg(feature = "gpu")]
+mod device {
+    use std::sync::Arc;
+
+    use undercroft::game::catalog::Gas;
+    use undercroft::game::derive::{SEALED, let_air};
+    use undercroft::game::rng::Rng;
+    use undercroft::sim::gpu::device::Device;
+    use undercroft::sim::gpu::distance::{Distance, Search};
+    use undercroft::sim::gpu::environment::{Environment, Moment, Plane};
+
+    use super::{Map, median, nanoseconds};
+
+    /// Times the twins on the graphics device of this machine, from handing a tick out to having
+    /// what it tells.
+    pub(super) fn measure() {
+        let device = match Device::open() {
+            Ok(device) => Arc::new(device),
+            Err(error) => return println!("\nno graphics device: {error}"),
+        };
+        println!("\n{}: a whole tick of each, with the ways there and back", device.name());
+        println!("{:<28} {:>9} {:>9}", "zones", "us", "ns/cell");
+        for (side, count) in [(96, 1), (96, 26), (256, 1), (256, 16), (1024, 1)] {
+            let map = Map::cave(side, side);
+            let row = |what: &str, time: std::time::Duration| {
+                let name = format!("{count} of {side}, {what}");
+                let cells = nanoseconds(time, count * side * side);
+                println!("{name:<28} {:>9.0} {cells:>9.3}", time.as_secs_f64() * 1e6);
+            };
+            row("gas and fire, quiet", environment(&device, &map, count, false));
+            row("gas and fire, full", environment(&device, &map, count, true));
+            row("a map each, 50 goals", distance(&device, &map, count));
+        }
+    }
+
+    fn environment(
+        device: &Arc<Device>,
+        map: &Map,
+        count: usize,
+        is_full: bool,
+    ) -> std::time::Duration {
+        let sizes = vec![(map.width, map.height); count];
+        let mut environment = Environment::new(Arc::clone(device), &sizes).expect("it has room");
+        let mut air = vec![SEALED; map.passable.len()];
+        for (cell, &passable) in map.passable.iter().enumerate() {
+            let_air(&mut air, map.width, cell, passable != 0);
+        }
+        let mut rng = Rng::new(8, 8, 8);
+        let full: Vec<u8> = map.passable.iter().map(|&p| p * rng.bits() as u8).collect();
+        let burning: Vec<u8> = map.passable.iter().map(|&p| p * 200).collect();
+        for zone in 0..count {
+            environment.load(zone, Plane::Air, &air).expect("it works");
+            if is_full {
+                for kind in Gas::ALL.into_iter().filter(|&kind| kind != Gas::Methane) {
+                    environment.load(zone, Plane::Gas(kind), &full).expect("it works");
+                }
+                environment.load(zone, Plane::Fire, &burning).expect("it works");
+            }
+        }
+        let mut tick = 0;
+        let rates = Gas::ALL.map(|kind| kind.row().dissipation);
+        median(
+            || (),
+            |()| {
+                tick += 1;
+                let moments = vec![Some(Moment { seed: 1, tick, rates }); count];
+                let ticked = environment.begin(&moments).expect("it works");
+                environment.finish(ticked).expect("it works");
+            },
+        )
+    }
+
+    fn distance(device: &Arc<Device>, map: &Map, count: usize) -> std::time::Duration {
+        let sizes = vec![(map.width, map.height); count];
+        let mut distance = Distance::new(Arc::clone(device), &sizes).expect("it has room");
+        for number in 0..count {
+            distance.load(number, &map.passable).expect("it works");
+        }
+        let goals = map.goals(50);
+        let searches = vec![Some(Search { goals: &goals, reach: u16::MAX }); count];
+        let mut maps = vec![vec![0; map.passable.len()]; count];
+        median(
+            || (),
+            |()| {
+                let pending = distance.begin(&searches).expect("it works");
+                let mut out: Vec<_> = maps.iter_mut().map(|map| Some(map.as_mut_slice())).collect();
+                distance.finish(pending, &mut out).expect("it works");
+            },
+        )
+    }
 }
