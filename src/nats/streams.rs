@@ -3,12 +3,11 @@
 //! A follower may not have yet what was acknowledged, so none is asked for a message
 //! (`allow_direct`). Consumers may run at one: they are told everything, only later.
 
-use std::error::Error;
-
 use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Stream};
 
-use super::{Nats, error_code, in_words};
+use super::{Nats, in_words};
 
 /// Opens a stream, and makes it where there is none; gives what is wrong in words.
 pub async fn open(nats: &Nats, config: Config) -> Result<Stream, String> {
@@ -34,25 +33,27 @@ pub async fn bring(nats: &Nats, stream: Stream) -> Result<Stream, String> {
     }
     let config = Config { num_replicas, allow_direct: false, ..found.clone() };
     let name = &config.name;
-    let failed = |error: &(dyn Error + 'static)| in_vain(name, num_replicas, error);
-    nats.jetstream().update_stream(&config).await.map_err(|error| failed(&error))?;
+    let updated = nats.jetstream().update_stream(&config).await;
+    updated.map_err(|error| in_vain(name, num_replicas, &error))?;
     if found.num_replicas != num_replicas {
         log::info!("the stream {name} has {num_replicas} replicas from now on");
     }
-    nats.jetstream().get_stream(name).await.map_err(|error| failed(&error))
+    nats.jetstream().get_stream(name).await.map_err(|error| in_words(&error))
 }
 
-fn in_vain(name: &str, replicas: usize, error: &(dyn Error + 'static)) -> String {
+fn in_vain(name: &str, replicas: usize, error: &CreateStreamError) -> String {
     let words = in_words(error);
-    match error_code(error) {
-        Some(
-            ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED
-            | ErrorCode::CLUSTER_NO_PEERS
-            | ErrorCode::INSUFFICIENT_RESOURCES,
-        ) => format!(
+    let has_no_place = matches!(error.kind(), CreateStreamErrorKind::JetStream(cause) if [
+        ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED,
+        ErrorCode::CLUSTER_NO_PEERS,
+        ErrorCode::INSUFFICIENT_RESOURCES,
+    ].contains(&cause.error_code()));
+    if has_no_place {
+        format!(
             "{replicas} replicas of {name} have no place ({words}): start the other servers of the \
              cluster, or ask for fewer with --nats-replicas"
-        ),
-        _ => words,
+        )
+    } else {
+        words
     }
 }
