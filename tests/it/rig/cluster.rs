@@ -232,12 +232,17 @@ impl Cluster {
     }
 
     pub(crate) fn connect(&self) -> Nats {
+        self.connect_with(None)
+    }
+
+    /// A connection that asks for so many replicas.
+    pub(crate) fn connect_with(&self, replicas: Option<usize>) -> Nats {
         let config = Config {
             servers: self.url(),
             name: "test".to_owned(),
             token: None,
             prefix: "undercroft".to_owned(),
-            replicas: None,
+            replicas,
         };
         Nats::connect(self.runtime.handle(), &config).unwrap()
     }
