@@ -6,6 +6,7 @@ KINDS = {
     "nats": ONE_AT_A_TIME,
     "postgres": ONE_AT_A_TIME,
     "prometheus": ONE_AT_A_TIME,
+    "alertmanager": ONE_AT_A_TIME,
     # Each has its own port for QUIC, its own name for nginx and its own volume.
     "connection@": ("Deployment", {"strategy": {"type": "Recreate"}}),
     # Their numbers are theirs alone; the first is 1, as on a host.
@@ -90,6 +91,7 @@ def services(ports):
     yield service("connection", kind("connection"), chosen(gateways[0], "admin"), **each)
     yield service("game-instance", kind("game-instance"), ports["game-instance"], **each)
     yield service("prometheus", pod("prometheus"), ports["prometheus"], clusterIP="None")
+    yield service("alertmanager", pod("alertmanager"), ports["alertmanager"], clusterIP="None")
     # One address for the page, the API, WebSocket and QUIC: the page's host is where players look
     # for gateways. Local, because limits are for addresses of players and not of nodes.
     outside = [port for name in gateways for port in ports[name] if port[0].startswith("quic")]

@@ -21,7 +21,7 @@ use super::instance::{self, Threads};
 use super::keys::Keys;
 use super::loader::{self, Loader};
 use super::outlet::{self, Outlet};
-use super::process::Signals;
+use super::process::{Activated, Signals};
 use super::registrar::{self, Registrar};
 use super::roll::Roll;
 use super::serve::{Served, Sockets};
@@ -64,7 +64,7 @@ pub struct Running {
 #[expect(clippy::too_many_lines, reason = "the whole composition, in the order it is made")]
 pub fn start(config: &Config) -> anyhow::Result<Running> {
     let folder = DataFolder::open(&config.data)?;
-    let sockets = Sockets::bind(config)?;
+    let sockets = Sockets::bind(config, Activated::take()?)?;
     let world = Arc::new(World::load_or_make(&folder, config)?);
     let metrics = Arc::new(Metrics::new());
     let health = Arc::new(Health::new());

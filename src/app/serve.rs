@@ -17,6 +17,7 @@ use super::door::QuicDoor;
 use super::http::{self, Asset, Site};
 use super::instance::Threads;
 use super::keys::Keys;
+use super::process::Activated;
 use super::world::World;
 use crate::disk::DataFolder;
 use crate::game::catalog::content::content_json;
@@ -34,16 +35,11 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    pub(super) fn bind(config: &Config) -> anyhow::Result<Self> {
-        let tcp = |what: &str, address: SocketAddr| {
-            let listener =
-                TcpListener::bind(address).map_err(|error| in_use(what, address, &error))?;
-            listener.set_nonblocking(true).with_context(|| format!("preparing {address}"))?;
-            Ok::<_, anyhow::Error>(listener)
-        };
-        let quic =
-            UdpSocket::bind(config.quic).map_err(|error| in_use("quic", config.quic, &error))?;
-        Ok(Self { web: tcp("web", config.web)?, quic, admin: tcp("admin", config.admin)? })
+    /// Those that systemd has opened, named as the flags, or else new ones.
+    pub(super) fn bind(config: &Config, mut opened: Activated) -> anyhow::Result<Self> {
+        let web = opened.tcp("web", config.web)?;
+        let quic = opened.udp("quic", config.quic)?;
+        Ok(Self { web, quic, admin: opened.tcp("admin", config.admin)? })
     }
 }
 

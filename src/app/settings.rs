@@ -75,6 +75,11 @@ pub struct NatsFlags {
         default_value = "nats://127.0.0.1:4222"
     )]
     pub nats: String,
+    /// On how many servers of a cluster of NATS each stream lies: 1, 3 or 5; streams that are there
+    /// are brought to it [default: they stay as they are, and new ones lie on one]
+    #[arg(long, global = true, env = "UNDERCROFT_NATS_REPLICAS", value_name = "NUMBER",
+        value_parser = replicas)]
+    pub nats_replicas: Option<usize>,
     /// File that holds the token for NATS
     #[arg(long, global = true, env = "UNDERCROFT_NATS_TOKEN_FILE", value_name = "FILE")]
     pub nats_token_file: Option<PathBuf>,
@@ -98,7 +103,18 @@ impl NatsFlags {
         }
         let token = self.nats_token_file.as_deref().map(read_secret).transpose()?;
         let (servers, prefix) = (self.nats.clone(), self.prefix.clone());
-        Ok(nats::Config { servers, name: name.to_owned(), token, prefix })
+        let replicas = self.nats_replicas;
+        Ok(nats::Config { servers, name: name.to_owned(), token, prefix, replicas })
+    }
+}
+
+/// An even number of replicas bears no more deaths than the odd one below it.
+fn replicas(text: &str) -> Result<usize, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        "5" => Ok(5),
+        _ => Err("it must be 1, 3 or 5".to_owned()),
     }
 }
 
@@ -274,6 +290,7 @@ mod tests {
             ("toml", "nats =", "line 1"),
             ("self", "config = \"x\"", "unknown key config"),
             ("level", "log = \"loud\"", "--log"),
+            ("replicas", "nats_replicas = 2", "it must be 1, 3 or 5"),
         ] {
             let error = format!("{:#}", read_with(name, text, &[]).unwrap_err());
             assert!(error.contains(named) && error.contains("configuration file"), "{error}");

@@ -5,6 +5,7 @@
 
 mod bus;
 mod queue;
+pub mod streams;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -45,6 +46,8 @@ pub struct Config {
     pub token: Option<String>,
     /// What the names of all streams and subjects begin with: several worlds may share a server.
     pub prefix: String,
+    /// On how many servers each stream is to lie; nothing: on one, where it is not there yet.
+    pub replicas: Option<usize>,
 }
 
 /// Why there is no connection; one line with cause and remedy.
@@ -83,6 +86,7 @@ struct Inner {
     jetstream: Context,
     servers: String,
     prefix: String,
+    replicas: Option<usize>,
 }
 
 impl Nats {
@@ -148,9 +152,10 @@ impl Nats {
             let _entered = runtime.enter();
             ContextBuilder::new().timeout(CALL_TIMEOUT).build(client.clone())
         };
-        let prefix = config.prefix.clone();
+        let (prefix, replicas) = (config.prefix.clone(), config.replicas);
         let runtime = runtime.clone();
-        Ok(Self(Arc::new(Inner { state, runtime, client, jetstream, servers, prefix })))
+        let inner = Inner { state, runtime, client, jetstream, servers, prefix, replicas };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Runs a call to its end. Must not be called on a thread of the runtime.

@@ -11,7 +11,7 @@ use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, Storag
 use bytes::Bytes;
 use futures_util::StreamExt;
 
-use super::{Nats, in_words};
+use super::{Nats, in_words, streams};
 
 /// How long a taker may say nothing before another one gets what it has.
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -59,8 +59,7 @@ impl Queue {
             discard: DiscardPolicy::New,
             ..stream::Config::default()
         };
-        let opened = nats.wait(nats.jetstream().get_or_create_stream(config));
-        opened.map_err(|error| queue.failed(&error))?;
+        nats.wait(streams::open(nats, config)).map_err(|detail| queue.unusable(detail))?;
         let aside = stream::Config {
             name: format!("{}-refused", queue.stream()),
             subjects: vec![queue.aside()],
@@ -68,8 +67,7 @@ impl Queue {
             discard: DiscardPolicy::New,
             ..stream::Config::default()
         };
-        let opened = nats.wait(nats.jetstream().get_or_create_stream(aside));
-        opened.map_err(|error| queue.failed(&error))?;
+        nats.wait(streams::open(nats, aside)).map_err(|detail| queue.unusable(detail))?;
         Ok(queue)
     }
 
@@ -175,7 +173,11 @@ impl Queue {
     }
 
     fn failed(&self, error: &dyn std::error::Error) -> QueueError {
+        self.unusable(in_words(error))
+    }
+
+    fn unusable(&self, detail: String) -> QueueError {
         let (name, servers) = (self.name.clone(), self.nats.servers().to_owned());
-        QueueError { name, servers, detail: in_words(error) }
+        QueueError { name, servers, detail }
     }
 }

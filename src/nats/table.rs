@@ -9,12 +9,12 @@ use std::time::Duration;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::kv::{self, Operation};
-use async_nats::jetstream::stream::StorageType;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 
-use super::{Nats, in_words, is_refusal};
+use super::{Nats, in_words, is_refusal, streams};
 
 /// The wait before something is tried again that the server did not do.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -67,14 +67,27 @@ impl Table {
     /// Opens a table, and makes it where there is none.
     pub fn open(nats: &Nats, name: &str) -> Result<Self, TableError> {
         let bucket = format!("{}-{name}", nats.prefix());
-        // On the disk: one in memory would be gone with the server's process.
-        let storage = StorageType::File;
-        let config = kv::Config { bucket, history: 1, storage, ..kv::Config::default() };
-        let store = nats.wait(nats.jetstream().create_key_value(config));
-        let store = store.map_err(|error| TableError {
+        // A key-value store, but for what `streams` wants otherwise than the library.
+        let config = Config {
+            name: format!("KV_{bucket}"),
+            subjects: vec![format!("$KV.{bucket}.>")],
+            max_messages_per_subject: 1,
+            // On the disk: one in memory would be gone with the server's process.
+            storage: StorageType::File,
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            deny_delete: true,
+            ..Config::default()
+        };
+        let store = nats.wait(async {
+            streams::open(nats, config).await?;
+            let store = nats.jetstream().get_key_value(bucket).await;
+            store.map_err(|error| in_words(&error))
+        });
+        let store = store.map_err(|detail| TableError {
             name: name.to_owned(),
             servers: nats.servers().to_owned(),
-            detail: in_words(&error),
+            detail,
         })?;
         Ok(Self { nats: nats.clone(), store: Arc::new(store) })
     }
@@ -128,11 +141,13 @@ impl Table {
             if info.state.messages == 0 {
                 return Ok(rows);
             }
+            // The consumer may run where the newest is not known yet.
+            let newest = info.state.last_sequence;
             let watch = self.store.watch_with_history(">").await;
             let mut watch = watch.map_err(|error| failed(&error))?;
             while let Some(entry) = watch.next().await {
                 let entry = entry.map_err(|error| failed(&error))?;
-                let is_last = entry.delta == 0;
+                let is_last = entry.revision >= newest;
                 rows.extend(row(entry));
                 if is_last {
                     break;

@@ -3,7 +3,7 @@
 use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
 use bytes::Bytes;
 
-use super::{Nats, in_words};
+use super::{Nats, in_words, streams};
 
 /// The trail cannot be used; one line with cause and remedy.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +39,7 @@ impl Trail {
             deny_purge: true,
             ..stream::Config::default()
         };
-        let opened = nats.wait(nats.jetstream().get_or_create_stream(config));
-        opened.map_err(|error| trail.failed(&error))?;
+        nats.wait(streams::open(nats, config)).map_err(|detail| trail.unusable(detail))?;
         Ok(trail)
     }
 
@@ -77,7 +76,11 @@ impl Trail {
     }
 
     fn failed(&self, error: &dyn std::error::Error) -> TrailError {
+        self.unusable(in_words(error))
+    }
+
+    fn unusable(&self, detail: String) -> TrailError {
         let (name, servers) = (self.name.clone(), self.nats.servers().to_owned());
-        TrailError { name, servers, detail: in_words(error) }
+        TrailError { name, servers, detail }
     }
 }

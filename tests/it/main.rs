@@ -16,6 +16,7 @@ mod observability;
 mod page;
 mod players;
 mod postgres;
+mod replicas;
 mod results;
 mod rig;
 mod rules;

@@ -270,7 +270,11 @@ impl Thread {
                     self.be_patient(zone, PATIENCE);
                 }
                 Ok(_) => self.renew_tail(zone, tick),
-                Err(error) => log::debug!(zone = zone.0; "is it silent? {error}"),
+                Err(error) => {
+                    // Whoever owns it cannot write either, and may go on when NATS does.
+                    log::debug!(zone = zone.0; "is it silent? {error}");
+                    self.be_patient(zone, AGAIN_AFTER);
+                }
             }
         }
     }

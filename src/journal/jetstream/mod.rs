@@ -20,10 +20,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::object_store::{
-    self, InfoErrorKind, ObjectInfo, ObjectMetadata, ObjectStore,
+use async_nats::jetstream::object_store::{InfoErrorKind, ObjectInfo, ObjectMetadata, ObjectStore};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, RawMessageError, RawMessageErrorKind, StorageType, Stream,
 };
-use async_nats::jetstream::stream::{self, DirectGetErrorKind, DiscardPolicy, StorageType, Stream};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use futures_util::TryStreamExt;
@@ -34,7 +34,7 @@ pub use writer::JetStreamJournal;
 
 use super::{ReadError, SnapshotHead};
 use crate::model::{Tick, ZoneId};
-use crate::nats::{Nats, in_words};
+use crate::nats::{Nats, in_words, streams};
 
 /// What is written into the streams' metadata: whose they are and how they are encoded.
 const FORMAT_KEY: &str = "undercroft-journal";
@@ -76,23 +76,19 @@ impl Log {
     /// Opens the streams, and makes them where there are none.
     async fn open(nats: Nats) -> Result<Arc<Self>, StreamError> {
         let name = format!("{}-journal", nats.prefix());
-        let unavailable = |error: &dyn std::error::Error| StreamError::Unavailable {
-            servers: nats.servers().to_owned(),
-            detail: in_words(error),
-        };
-        let config = stream::Config {
+        let unavailable =
+            |detail| StreamError::Unavailable { servers: nats.servers().to_owned(), detail };
+        let config = Config {
             name: name.clone(),
             subjects: vec![format!("{}.journal.*", nats.prefix())],
             storage: StorageType::File,
             // A full store refuses what is new; by default it would forget what is old.
             discard: DiscardPolicy::New,
-            allow_direct: true,
             deny_delete: true,
             metadata: HashMap::from([(FORMAT_KEY.to_owned(), FORMAT.to_string())]),
-            ..stream::Config::default()
+            ..Config::default()
         };
-        let entries = nats.jetstream().get_or_create_stream(config).await;
-        let entries = entries.map_err(|error| unavailable(&error))?;
+        let entries = streams::open_as_is(&nats, config).await.map_err(unavailable)?;
         let found = entries.cached_info().config.metadata.get(FORMAT_KEY);
         let Some(found) = found.and_then(|found| found.parse::<u32>().ok()) else {
             return Err(StreamError::Foreign { servers: nats.servers().to_owned(), name });
@@ -100,10 +96,20 @@ impl Log {
         if found > FORMAT {
             return Err(StreamError::Newer { servers: nats.servers().to_owned(), name, found });
         }
+        let entries = streams::bring(&nats, entries).await.map_err(unavailable)?;
         let bucket = bucket(&nats);
-        let config = object_store::Config { bucket, ..object_store::Config::default() };
-        let snapshots = nats.jetstream().create_object_store(config).await;
-        let snapshots = snapshots.map_err(|error| unavailable(&error))?;
+        // An object store, but for what `streams` wants otherwise than the library.
+        let config = Config {
+            name: format!("OBJ_{bucket}"),
+            subjects: vec![format!("$O.{bucket}.C.>"), format!("$O.{bucket}.M.>")],
+            storage: StorageType::File,
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            ..Config::default()
+        };
+        streams::open(&nats, config).await.map_err(unavailable)?;
+        let snapshots = nats.jetstream().get_object_store(&bucket).await;
+        let snapshots = snapshots.map_err(|error| unavailable(in_words(&error)))?;
         Ok(Arc::new(Self { nats, entries, snapshots }))
     }
 
@@ -113,24 +119,24 @@ impl Log {
 
     /// The newest message of a zone.
     async fn last(&self, zone: ZoneId) -> Result<Option<Found>, ReadError> {
-        self.found(zone, self.entries.direct_get_last_for_subject(self.subject(zone)).await)
+        self.found(zone, self.entries.get_last_raw_message_by_subject(&self.subject(zone)).await)
     }
 
     /// The first message of a zone from a place in the stream on.
     async fn next(&self, zone: ZoneId, sequence: u64) -> Result<Option<Found>, ReadError> {
         let subject = self.subject(zone);
-        let next = self.entries.direct_get_next_for_subject(subject, Some(sequence.max(1))).await;
+        let next = self.entries.get_first_raw_message_by_subject(subject, sequence.max(1)).await;
         self.found(zone, next)
     }
 
     fn found(
         &self,
         zone: ZoneId,
-        answer: Result<StreamMessage, stream::DirectGetError>,
+        answer: Result<StreamMessage, RawMessageError>,
     ) -> Result<Option<Found>, ReadError> {
         match answer {
             Ok(message) => self.decode(zone, message.sequence, &message.payload).map(Some),
-            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(self.unavailable(&error)),
         }
     }

@@ -18,14 +18,11 @@ use crate::journal::{
 use crate::model::{Tick, ZoneId};
 use crate::nats::{Nats, error_code, in_words, is_refusal};
 
-/// Bytes of a message beside those of an entry: the record's head, then the two headers that
-/// [`JetStreamJournal::publish`] sets, each a name and a value that is no longer than 96 bytes. The
+/// Bytes of a message beside those of an entry: the record's head, then the header that
+/// [`JetStreamJournal::publish`] sets, a name and a value that is no longer than 96 bytes. The
 /// subject does not count.
-const OVERHEAD_BYTES: usize = HEAD_BYTES
-    + "NATS/1.0\r\n\r\n".len()
-    + "Nats-Expected-Last-Subject-Sequence: \r\n".len()
-    + "Nats-Msg-Id: \r\n".len()
-    + 2 * 96;
+const OVERHEAD_BYTES: usize =
+    HEAD_BYTES + "NATS/1.0\r\n\r\n".len() + "Nats-Expected-Last-Subject-Sequence: \r\n".len() + 96;
 
 /// Writes the journal in NATS. Any number of processes may hold one; for each zone the server
 /// accepts the entries of one.
@@ -159,12 +156,9 @@ impl JetStreamJournal {
         record: &Record,
     ) -> Result<(), WriteError> {
         let tick = record.tick();
-        let kind = if matches!(record, Record::Pruned { .. }) { "pruned." } else { "" };
         let message = PublishMessage::build()
             .payload(record.encode().into())
-            .expected_last_subject_sequence(end.sequence)
-            // A message whose acknowledgement was lost is told from a new one by its name.
-            .message_id(format!("{zone}.{:016x}.{kind}{tick}", self.writer));
+            .expected_last_subject_sequence(end.sequence);
         let published = self.log.nats.jetstream().send_publish(self.log.subject(zone), message);
         let answer = match published.await {
             Ok(acknowledgement) => acknowledgement.await,
@@ -173,10 +167,14 @@ impl JetStreamJournal {
         let sequence = match answer {
             Ok(acknowledgement) => acknowledgement.sequence,
             Err(error) if is_refusal(&error) => {
-                // The server no longer remembers the name of a message that is ours.
+                // It may be there already, if its acknowledgement was lost.
                 let last = self.log.last(zone).await.map_err(from_read)?;
                 match last {
                     Some(last) if last.record == *record => last.sequence,
+                    last if last.as_ref().map_or(0, |last| last.sequence) == end.sequence => {
+                        let detail = "a message of the zone is on its way to the replicas";
+                        return Err(self.out_of_reach(detail.to_owned()));
+                    }
                     last => {
                         let newest = last.as_ref().map(|last| last.record.tick());
                         // Where the newest is its own, nobody else is in the way: more was there.
@@ -192,10 +190,7 @@ impl JetStreamJournal {
                 let bytes = record.encode().len().saturating_sub(HEAD_BYTES);
                 return Err(WriteError::TooLarge { zone, tick, bytes });
             }
-            Err(error) => {
-                let servers = self.log.nats.servers().to_owned();
-                return Err(WriteError::Unavailable { servers, detail: in_words(&error) });
-            }
+            Err(error) => return Err(self.out_of_reach(in_words(&error))),
         };
         end.sequence = sequence;
         end.last = end.last.max(Some(tick));
@@ -334,7 +329,11 @@ impl JetStreamJournal {
     }
 
     fn unavailable(&self, error: &dyn std::error::Error) -> WriteError {
-        from_read(self.log.unavailable(error))
+        self.out_of_reach(in_words(error))
+    }
+
+    fn out_of_reach(&self, detail: String) -> WriteError {
+        WriteError::Unavailable { servers: self.log.nats.servers().to_owned(), detail }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod queue;
 pub(crate) mod server;
+mod streams;
 mod table;
 mod trail;
 

@@ -126,6 +126,7 @@ impl Server {
             name: "test".to_owned(),
             token: None,
             prefix: format!("test{}", WORLDS.fetch_add(1, Ordering::Relaxed)),
+            replicas: None,
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) enum Part {
 
 pub(crate) struct Cluster {
     pub(crate) nats: NatsServer,
+    /// The other servers of a cluster of NATS, where there is one.
+    pub(crate) others: Vec<NatsServer>,
     /// The store of the services, where it is no file.
     postgres: Option<PostgresServer>,
     /// Those that run, and where each listens, which does not change.
@@ -62,7 +64,14 @@ impl Cluster {
     ) -> Option<Self> {
         let scratch = Scratch::new(name);
         let nats = NatsServer::start(&scratch.file("nats"))?;
-        Some(Self::start_around(nats, postgres, scratch, instances, gateways))
+        Some(Self::start_around(nats, Vec::new(), postgres, scratch, instances, gateways))
+    }
+
+    /// The same over three servers of NATS.
+    pub(crate) fn start_on_three(name: &str, instances: u32, gateways: u32) -> Option<Self> {
+        let scratch = Scratch::new(name);
+        let [nats, two, three] = NatsServer::start_three(&scratch.file("nats"))?;
+        Some(Self::start_around(nats, vec![two, three], None, scratch, instances, gateways))
     }
 
     /// The same around a NATS server that keeps all it has on a disk of its own; nothing where no
@@ -70,11 +79,12 @@ impl Cluster {
     pub(crate) fn start_on_small_disk(name: &str) -> Option<Self> {
         let scratch = Scratch::new(name);
         let nats = NatsServer::start_on_small_disk(&scratch.file("nats"))?;
-        Some(Self::start_around(nats, None, scratch, 1, 1))
+        Some(Self::start_around(nats, Vec::new(), None, scratch, 1, 1))
     }
 
     fn start_around(
         nats: NatsServer,
+        others: Vec<NatsServer>,
         postgres: Option<PostgresServer>,
         scratch: Scratch,
         instances: u32,
@@ -90,7 +100,7 @@ impl Cluster {
             std::fs::write(scratch.file(POSTGRES_URL), server.own_url()).unwrap();
         }
         let mut cluster =
-            Self { nats, postgres, running, addresses, relays, clocks, scratch, runtime };
+            Self { nats, others, postgres, running, addresses, relays, clocks, scratch, runtime };
         // The first makes the world that the others wait for, the services the keys.
         (1..=instances).for_each(|number| cluster.run(Part::Instance(number)));
         cluster.run(Part::Services);
@@ -124,8 +134,11 @@ impl Cluster {
         };
         let mut command = Command::new(program);
         let relay = self.relays.get(&part).map(|relay| format!("nats://{}", relay.address));
-        let url = relay.unwrap_or_else(|| self.nats.url());
+        let url = relay.unwrap_or_else(|| self.url());
         command.env_clear().stdin(Stdio::null()).args(["--nats", &url]);
+        if !self.others.is_empty() {
+            command.args(["--nats-replicas", &self.servers().count().to_string()]);
+        }
         if let Some(clock) = self.clocks.get(&part) {
             clock.give_to(&mut command);
         }
@@ -146,6 +159,21 @@ impl Cluster {
             }
         }
         command
+    }
+
+    /// Every server of NATS.
+    fn url(&self) -> String {
+        let all: Vec<String> = self.servers().map(NatsServer::url).collect();
+        all.join(",")
+    }
+
+    /// One of them.
+    pub(crate) fn server(&mut self, number: usize) -> &mut NatsServer {
+        number.checked_sub(1).map_or(&mut self.nats, |other| &mut self.others[other])
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &NatsServer> {
+        std::iter::once(&self.nats).chain(&self.others)
     }
 
     /// The page and the API, from where the gateways are known.
@@ -204,11 +232,17 @@ impl Cluster {
     }
 
     pub(crate) fn connect(&self) -> Nats {
+        self.connect_with(None)
+    }
+
+    /// A connection that asks for so many replicas.
+    pub(crate) fn connect_with(&self, replicas: Option<usize>) -> Nats {
         let config = Config {
-            servers: self.nats.url(),
+            servers: self.url(),
             name: "test".to_owned(),
             token: None,
             prefix: "undercroft".to_owned(),
+            replicas,
         };
         Nats::connect(self.runtime.handle(), &config).unwrap()
     }

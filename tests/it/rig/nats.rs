@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 
-use super::server::{Addresses, signal};
+use super::eventually;
+use super::server::{Addresses, fetch, signal};
 
 /// Names the program; `scripts/test` sets it. Without it there has to be one on the path.
 const PROGRAM: &str = "NATS_SERVER";
@@ -21,7 +22,10 @@ const BLOCK_BYTES: usize = 64 * 1024;
 pub(crate) struct NatsServer {
     program: PathBuf,
     folder: PathBuf,
-    address: SocketAddr,
+    /// For clients, for other servers, and for those who ask how it is.
+    at: Addresses,
+    /// What makes it one of a cluster.
+    cluster: String,
     disk: Option<Disk>,
     child: Option<Child>,
 }
@@ -53,6 +57,32 @@ impl NatsServer {
         Some(server)
     }
 
+    /// The same, three that are one cluster.
+    pub(crate) fn start_three(folder: &Path) -> Option<[Self; 3]> {
+        let new = |name: &str| Self::new(&folder.join(name));
+        let mut servers = [new("one")?, new("two")?, new("three")?];
+        let routes = servers.each_ref().map(|server| format!("nats://{}", server.at.quic));
+        for (number, server) in servers.iter_mut().enumerate() {
+            let Addresses { quic, admin, .. } = server.at;
+            server.cluster = format!(
+                "server_name: nats-{number}\nhttp: \"{admin}\"\n\
+                 cluster {{ name: three, listen: \"{quic}\", routes: [{}] }}\n",
+                routes.join(", ")
+            );
+            server.restart();
+        }
+        servers.iter().for_each(Self::wait_until_current);
+        Some(servers)
+    }
+
+    /// Waits until it has all that the others of its cluster have.
+    pub(crate) fn wait_until_current(&self) {
+        eventually("a server of NATS is current", || {
+            let (status, _) = fetch(self.at.admin, "/healthz").ok()?;
+            (status == 200).then_some(())
+        });
+    }
+
     fn new(folder: &Path) -> Option<Self> {
         let program = PathBuf::from(std::env::var_os(PROGRAM).unwrap_or("nats-server".into()));
         let is_there = Command::new(&program).arg("--version").output().is_ok();
@@ -66,8 +96,8 @@ impl NatsServer {
             return None;
         }
         fs::create_dir_all(folder).unwrap();
-        let address = Addresses::lasting().web;
-        Some(Self { program, folder: folder.to_owned(), address, disk: None, child: None })
+        let (at, cluster) = (Addresses::lasting(), String::new());
+        Some(Self { program, folder: folder.to_owned(), at, cluster, disk: None, child: None })
     }
 
     /// Where its streams lie.
@@ -100,11 +130,11 @@ impl NatsServer {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.at.web
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://{}", self.address)
+        format!("nats://{}", self.at.web)
     }
 
     /// As `kill -9`.
@@ -122,11 +152,11 @@ impl NatsServer {
     /// Starts it, or starts it again after [`NatsServer::kill`], and waits until it is ready.
     pub(crate) fn restart(&mut self) {
         let config = self.folder.join("server.conf");
-        let (address, store) = (self.address, self.store());
-        let store = store.display();
+        let (address, store) = (self.at.web, self.store());
+        let (store, cluster) = (store.display(), &self.cluster);
         let text = format!(
             "listen: \"{address}\"\nmax_payload: 4MB\n\
-             jetstream {{ store_dir: \"{store}\", sync_interval: \"250ms\" }}\n"
+             jetstream {{ store_dir: \"{store}\", sync_interval: \"250ms\" }}\n{cluster}"
         );
         fs::write(&config, text).unwrap();
         let mut command = match &self.disk {

@@ -211,7 +211,7 @@ fn restart_gateway(args: &Args) -> anyhow::Result<()> {
 
 fn config(servers: &str) -> nats::Config {
     let (servers, prefix) = (servers.to_owned(), "undercroft".to_owned());
-    nats::Config { servers, name: "bench".to_owned(), token: None, prefix }
+    nats::Config { servers, name: "bench".to_owned(), token: None, prefix, replicas: None }
 }
 
 /// What players had of one disturbance.
