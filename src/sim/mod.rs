@@ -5,6 +5,7 @@
 
 mod appearance;
 pub mod cpu;
+mod executor;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod scratch;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 
 pub use appearance::{actor_visible_to, appearance, retain_visible, visible};
 pub use cpu::fov::Visible;
+pub use executor::{Executor, Job};
 pub use scratch::Scratch;
 
 pub use crate::game::generate::{ZoneSpec, generate};

@@ -1,9 +1,10 @@
 //! A zone is a log: inputs, ticks, journal entries, snapshots, frames, moves between zones.
 //!
-//! [`Zone`] is a state machine. A tick has two halves: [`Zone::begin_tick`] hands out the journal
-//! entry, [`Zone::finish_tick`] steps and prepares what others are told; that is held back until
-//! [`Zone::handle_durable`] says that the entry is on disk. It must never see a clock, a socket or
-//! a file, and never let out a frame of a tick that a crash could take back.
+//! [`Zone`] is a state machine. A tick has three parts: [`Zone::begin_tick`] hands out the journal
+//! entry, [`Zone::job`] the step, which a [`sim::Executor`] makes, and [`Zone::end_tick`] prepares what
+//! others are told; that is held back until [`Zone::handle_durable`] says that the entry is on disk.
+//! It must never see a clock, a socket or a file, and never let out a frame of a tick that a crash
+//! could take back.
 
 mod entry;
 mod from_wire;
@@ -26,7 +27,7 @@ use crate::model::limits::HASH_INTERVAL_TICKS;
 use crate::model::{CharacterId, GatewayId, Tick, ZoneId};
 use crate::protocol::bus::{Bundle, FromZone, ToZone};
 use crate::protocol::{ItemView, Place};
-use crate::sim::{self, Scratch, StepOutput, Visible};
+use crate::sim::{self, Executor, Job, Scratch, StepOutput, Visible};
 pub use entry::{Entry, EntryError};
 pub use replay::{Recording, RecordingError, ReplayError, Replayer, encode_snapshot};
 pub use seal::seal;
@@ -312,11 +313,26 @@ impl Zone {
         Entry::new(self.state.zone, before.next(), hash, &self.begun)
     }
 
-    /// Does the tick that has begun. Its frames and moves come out of [`Zone::poll_output`] once
-    /// it is durable.
+    /// The step of the tick that has begun, to be made once.
+    pub fn job(&mut self) -> Job<'_> {
+        Job {
+            state: &mut self.state,
+            inputs: &self.begun,
+            scratch: &mut self.scratch,
+            out: &mut self.step,
+        }
+    }
+
+    /// Does the tick that has begun, on the processor.
     pub fn finish_tick(&mut self) {
+        Executor::Cpu.step(&mut [self.job()]);
+        self.end_tick();
+    }
+
+    /// Ends a tick whose step is made. Its frames and moves come out of [`Zone::poll_output`] once
+    /// it is durable.
+    pub fn end_tick(&mut self) {
         let inputs = std::mem::take(&mut self.begun);
-        sim::step(&mut self.state, &inputs, &mut self.scratch, &mut self.step);
         self.counts = TickCounts::default();
         let happened = self.step.events.iter();
         let between_actors = |event: &&Event| {

@@ -22,6 +22,7 @@ use crate::model::limits::SIMULATION_MESSAGES_MAX;
 use crate::model::{GatewayId, Tick, ZoneId};
 use crate::nats::Subscription;
 use crate::protocol::bus::{Bundle, ToZone};
+use crate::sim::Executor;
 use crate::telemetry::{Health, Metrics};
 use crate::zone::{self, Zone};
 use appends::Appends;
@@ -58,6 +59,7 @@ pub fn spawn(
         number,
         inbox,
         zones,
+        executor: Executor::default(),
         loading: BTreeMap::new(),
         failed: BTreeSet::new(),
         commanded: BTreeMap::new(),
@@ -78,6 +80,7 @@ struct Thread {
     number: usize,
     inbox: Receiver<Message>,
     zones: BTreeMap<ZoneId, Zone>,
+    executor: Executor,
     /// What came for zones that are being loaded.
     loading: BTreeMap<ZoneId, Vec<Message>>,
     failed: BTreeSet<ZoneId>,
@@ -166,9 +169,12 @@ impl Thread {
         let begin = |id| self.zones.get_mut(id).map(Zone::begin_tick);
         let entries = awake.iter().filter_map(begin).collect();
         self.append(entries);
+        let awake_zones = self.zones.iter_mut().filter(|(id, _)| awake.binary_search(id).is_ok());
+        let mut jobs: Vec<_> = awake_zones.map(|(_, zone)| zone.job()).collect();
+        self.executor.step(&mut jobs);
         for id in awake {
             if let Some(zone) = self.zones.get_mut(&id) {
-                zone.finish_tick();
+                zone.end_tick();
                 observe(&self.parts.metrics, zone);
                 let tick = zone.state().tick;
                 let commanded = self.commanded.entry(id).or_default();
