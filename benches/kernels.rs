@@ -493,7 +493,7 @@ mod device {
             |()| {
                 tick += 1;
                 let moments = vec![Some(Moment { seed: 1, tick, rates }); count];
-                let ticked = environment.begin(&moments).expect("it works");
+                let ticked = environment.begin(&moments, &[]).expect("it works");
                 environment.finish(ticked).expect("it works");
             },
         )

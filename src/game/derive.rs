@@ -40,6 +40,7 @@ pub fn derive(state: &mut ZoneState) {
 pub(super) fn refresh_cell(state: &mut ZoneState, cell: u32) {
     let opaque = state.derived.opaque[cell as usize];
     fill_planes(state, cell);
+    state.derived.woken.terrain.push(cell);
     if opaque != state.derived.opaque[cell as usize] {
         state.derived.opacity_changes.push(cell);
     }

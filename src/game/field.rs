@@ -146,7 +146,7 @@ impl Turn<'_> {
             *level += added as u8;
             left -= added;
             if added > 0 {
-                self.state.derived.gas_woken[kind as usize].push(at);
+                self.state.derived.woken.gas[kind as usize].push(at);
                 self.state.mark_changed(at);
             }
         }
@@ -166,7 +166,7 @@ impl Turn<'_> {
             self.state.mark_changed(cell);
         }
         self.state.fire[at] = self.state.fire[at].max(ticks);
-        self.state.derived.fire_woken.push(cell);
+        self.state.derived.woken.fire.push(cell);
         true
     }
 

@@ -159,9 +159,7 @@ pub struct Derived {
     pub burn_ticks: Vec<u8>,
     /// Cells that breathe out methane, sorted.
     pub vents: Vec<u32>,
-    /// Cells whose gas (by kind) or fire was raised since the environment kernel ran.
-    pub gas_woken: [Vec<u32>; GASES],
-    pub fire_woken: Vec<u32>,
+    pub woken: Woken,
     /// Dead slots below `actors.len()`, to be reused smallest first.
     pub vacant: std::collections::BTreeSet<u16>,
     /// Actors whose health has run out in this tick.
@@ -172,6 +170,25 @@ pub struct Derived {
     pub revealed: Vec<(CharacterId, u32)>,
     /// Living monsters.
     pub monsters: u32,
+}
+
+/// Cells that rules have changed since gas and fire last moved.
+#[derive(Clone, Debug, Default)]
+pub struct Woken {
+    /// Whose gas is another, by kind.
+    pub gas: [Vec<u32>; GASES],
+    /// Which were set on fire.
+    pub fire: Vec<u32>,
+    /// Whose terrain is another.
+    pub terrain: Vec<u32>,
+}
+
+impl Woken {
+    pub fn clear(&mut self) {
+        self.gas.iter_mut().for_each(Vec::clear);
+        self.fire.clear();
+        self.terrain.clear();
+    }
 }
 
 /// What a monster is about.

@@ -17,14 +17,13 @@ use std::collections::BTreeMap;
 
 pub use appearance::{actor_visible_to, appearance, retain_visible, visible};
 pub use cpu::fov::Visible;
-pub use executor::{Executor, Job};
+pub use executor::{Executor, Failed, Job};
 pub use scratch::Scratch;
 
 pub use crate::game::generate::{ZoneSpec, generate};
 pub use crate::game::hash::hash;
 pub use crate::game::player::new_sheet;
 use crate::game::state::{Event, Input, ZoneState};
-use crate::game::turn::Turn;
 use crate::model::CharacterId;
 
 /// The version of the rules and kernels: a journal is re-run only by the version that wrote it.
@@ -81,25 +80,10 @@ pub fn step_with(
     out: &mut StepOutput,
     after: &mut dyn FnMut(Kernel),
 ) {
-    scratch.attune(state);
-    state.tick = state.tick.next();
-    out.events.clear();
-    for kernel in Kernel::ALL {
-        let turn = &mut Turn { state: &mut *state, events: &mut out.events };
-        match kernel {
-            Kernel::Commands => cpu::commands::run(turn, inputs),
-            Kernel::Environment => cpu::environment::run(turn, scratch),
-            Kernel::Scent => cpu::scent::run(turn.state),
-            Kernel::Maps => cpu::maps::run(turn.state, scratch),
-            Kernel::Decide => cpu::decide::run(turn.state, scratch),
-            Kernel::Resolve => cpu::resolve::run(turn, scratch),
-            Kernel::Combat => cpu::combat::run(turn, scratch),
-            Kernel::DeathsAndBirths => cpu::births::run(turn),
-            Kernel::Visibility => cpu::visibility::run(turn.state, scratch, &mut out.news),
-        }
-        after(kernel);
-    }
-    scratch.advance(state);
+    let mut job = Job { state, inputs, scratch, out };
+    job.begin(after);
+    job.spread();
+    job.end(after);
 }
 
 /// Completes a state that was loaded from a snapshot: stepping it is stepping the original.

@@ -6,7 +6,7 @@ use super::cpu::activity::{self, Activity};
 use super::cpu::fov::Visible;
 use super::cpu::{decide, distance, fire};
 use crate::game::items::Looks;
-use crate::game::state::{GASES, ZoneState};
+use crate::game::state::{GASES, Woken, ZoneState};
 use crate::model::{CharacterId, Tick, ZoneId};
 
 /// Buffers and caches of one zone. Everything in here follows from the state, so a fresh one gives
@@ -15,7 +15,11 @@ use crate::model::{CharacterId, Tick, ZoneId};
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// The zone and tick that the caches are of.
-    stamp: Option<(ZoneId, u64, Tick)>,
+    pub(super) stamp: Option<(ZoneId, u64, Tick)>,
+    /// Whether they were made anew for this tick.
+    pub(super) is_new: bool,
+    /// What rules have changed for gas and fire since these last moved.
+    pub(super) woken: Woken,
     pub(super) gas: Vec<Activity>,
     pub(super) fire: Option<Activity>,
     pub(super) rows: activity::Scratch,
@@ -72,10 +76,12 @@ impl Scratch {
         }
         super::cpu::visibility::look_around(state, self);
         self.stamp = stamp;
+        self.is_new = true;
     }
 
     /// Says that the caches now belong to the tick that was just made.
     pub(super) fn advance(&mut self, state: &ZoneState) {
         self.stamp = Some((state.zone, state.seed, state.tick));
+        self.is_new = false;
     }
 }

@@ -27,7 +27,7 @@ use crate::model::limits::HASH_INTERVAL_TICKS;
 use crate::model::{CharacterId, GatewayId, Tick, ZoneId};
 use crate::protocol::bus::{Bundle, FromZone, ToZone};
 use crate::protocol::{ItemView, Place};
-use crate::sim::{self, Executor, Job, Scratch, StepOutput, Visible};
+use crate::sim::{self, Job, Scratch, StepOutput, Visible};
 pub use entry::{Entry, EntryError};
 pub use replay::{Recording, RecordingError, ReplayError, Replayer, encode_snapshot};
 pub use seal::seal;
@@ -325,7 +325,7 @@ impl Zone {
 
     /// Does the tick that has begun, on the processor.
     pub fn finish_tick(&mut self) {
-        Executor::Cpu.step(&mut [self.job()]);
+        self.job().run();
         self.end_tick();
     }
 

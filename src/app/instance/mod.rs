@@ -171,7 +171,9 @@ impl Thread {
         self.append(entries);
         let awake_zones = self.zones.iter_mut().filter(|(id, _)| awake.binary_search(id).is_ok());
         let mut jobs: Vec<_> = awake_zones.map(|(_, zone)| zone.job()).collect();
-        self.executor.step(&mut jobs);
+        if let Err(failed) = self.executor.step(&mut jobs) {
+            log::error!("{failed}: the processor simulates");
+        }
         for id in awake {
             if let Some(zone) = self.zones.get_mut(&id) {
                 zone.end_tick();

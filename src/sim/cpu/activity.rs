@@ -76,6 +76,30 @@ impl Activity {
         }
     }
 
+    /// The rows of cells in which anything may change in a tick, those that follow each other as
+    /// one.
+    #[cfg(feature = "gpu")]
+    pub(in crate::sim) fn active_rows(&self) -> Vec<std::ops::Range<usize>> {
+        let mut rows: Vec<std::ops::Range<usize>> = Vec::new();
+        for strip in (0..self.busy.len()).filter(|&strip| self.active(strip) != 0) {
+            let (from, to) = (strip * CHUNK_HEIGHT, ((strip + 1) * CHUNK_HEIGHT).min(self.height));
+            match rows.last_mut() {
+                Some(last) if last.end == from => last.end = to,
+                _ => rows.push(from..to),
+            }
+        }
+        rows
+    }
+
+    /// Looks again at all that may have changed in a tick.
+    #[cfg(feature = "gpu")]
+    pub(in crate::sim) fn settle_active(&mut self, plane: &[u8]) {
+        let active: Vec<u64> = (0..self.busy.len()).map(|strip| self.active(strip)).collect();
+        for (strip, &mask) in active.iter().enumerate() {
+            self.settle(plane, strip, mask);
+        }
+    }
+
     /// The chunks of `strip` that hold something or touch a chunk that does.
     fn active(&self, strip: usize) -> u64 {
         let here = self.busy[strip];

@@ -17,11 +17,33 @@ const VENT_UNITS: (i32, i32) = (20, 60);
 /// Explosions that are shown in one tick; the others only do harm.
 const BURSTS_SHOWN_MAX: usize = 8;
 
-pub(in crate::sim) fn run(turn: &mut Turn<'_>, scratch: &mut Scratch) {
+/// Does what comes before gas and fire move.
+pub(in crate::sim) fn begin(turn: &mut Turn<'_>, scratch: &mut Scratch) {
     breathe(turn);
-    wake(turn, scratch);
-    spread_gas(turn, scratch);
-    burn(turn, scratch);
+    wake(turn.state, scratch);
+}
+
+/// Moves gas and fire. What comes of it is left to [`end`], and nothing else of the state changes:
+/// a device may do this instead.
+pub(in crate::sim) fn spread(state: &mut ZoneState, scratch: &mut Scratch) {
+    clear(state, scratch);
+    spread_gas(state, scratch);
+    burn(state, scratch);
+}
+
+/// Forgets what the last tick has come to.
+pub(in crate::sim) fn clear(state: &ZoneState, scratch: &mut Scratch) {
+    scratch.airs.clear();
+    scratch.airs.resize(usize::from(state.height).div_ceil(CHUNK_HEIGHT), 0);
+    scratch.burning.clear();
+}
+
+/// Does what comes of it.
+pub(in crate::sim) fn end(turn: &mut Turn<'_>, scratch: &mut Scratch) {
+    mark_haze(turn.state, &mut scratch.haze, &scratch.airs);
+    let burning = std::mem::take(&mut scratch.burning);
+    scar(turn, &burning);
+    scratch.burning = burning;
     upkeep::run(turn);
 }
 
@@ -39,23 +61,18 @@ fn breathe(turn: &mut Turn<'_>) {
 }
 
 /// Tells the planes' activities of what the rules put into them.
-fn wake(turn: &mut Turn<'_>, scratch: &mut Scratch) {
-    for (kind, woken) in turn.state.derived.gas_woken.iter_mut().enumerate() {
-        for cell in woken.drain(..) {
-            scratch.gas[kind].wake(cell as usize);
-        }
+fn wake(state: &mut ZoneState, scratch: &mut Scratch) {
+    scratch.woken.clear();
+    std::mem::swap(&mut scratch.woken, &mut state.derived.woken);
+    for (activity, woken) in scratch.gas.iter_mut().zip(&scratch.woken.gas) {
+        woken.iter().for_each(|&cell| activity.wake(cell as usize));
     }
     let activity = scratch.fire.as_mut().expect("attune makes the activities");
-    for cell in turn.state.derived.fire_woken.drain(..) {
-        activity.wake(cell as usize);
-    }
+    scratch.woken.fire.iter().for_each(|&cell| activity.wake(cell as usize));
 }
 
-fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
-    let tick = turn.state.tick.0;
-    let strips = usize::from(turn.state.height).div_ceil(CHUNK_HEIGHT);
-    scratch.airs.clear();
-    scratch.airs.resize(strips, 0);
+fn spread_gas(state: &mut ZoneState, scratch: &mut Scratch) {
+    let tick = state.tick.0;
     for kind in Gas::ALL {
         let activity = &mut scratch.gas[kind as usize];
         if activity.is_quiet() {
@@ -64,8 +81,8 @@ fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
         // Where there was gas and where there is some now.
         activity.add_busy(&mut scratch.airs);
         gas::step(
-            &mut turn.state.gas[kind as usize],
-            &turn.state.derived.air,
+            &mut state.gas[kind as usize],
+            &state.derived.air,
             activity,
             &mut scratch.rows,
             gas::moment(tick, kind),
@@ -73,7 +90,6 @@ fn spread_gas(turn: &mut Turn<'_>, scratch: &mut Scratch) {
         );
         activity.add_busy(&mut scratch.airs);
     }
-    mark_haze(turn.state, &mut scratch.haze, &scratch.airs);
 }
 
 /// Marks the cells of some chunks whose air looks different now.
@@ -114,20 +130,23 @@ fn mark_haze_row(state: &mut ZoneState, old: &mut [u8], first: usize) {
     }
 }
 
-fn burn(turn: &mut Turn<'_>, scratch: &mut Scratch) {
+fn burn(state: &mut ZoneState, scratch: &mut Scratch) {
     let activity = scratch.fire.as_mut().expect("attune makes the activities");
     if activity.is_quiet() {
         return;
     }
-    let state = &mut *turn.state;
     let fuel = fire::Fuel {
         ignition: &state.derived.ignition,
         burn_ticks: &state.derived.burn_ticks,
         methane: &state.gas[Gas::Methane as usize],
     };
-    let mut events = std::mem::take(&mut scratch.burning);
     let moment = (state.seed, state.tick.0);
-    fire::step(&mut state.fire, &fuel, activity, &mut scratch.rows, moment, &mut events);
+    let events = &mut scratch.burning;
+    fire::step(&mut state.fire, &fuel, activity, &mut scratch.rows, moment, events);
+}
+
+/// Does to the cells what fire has done.
+fn scar(turn: &mut Turn<'_>, events: &fire::Events) {
     for cell in events.ignited.cells() {
         turn.state.mark_changed(cell);
         scorch(turn, cell);
@@ -141,7 +160,6 @@ fn burn(turn: &mut Turn<'_>, scratch: &mut Scratch) {
         }
     }
     explode(turn, &events.exploded);
-    scratch.burning = events;
 }
 
 /// What burns up when its cell catches fire, and who catches fire with it.
@@ -181,6 +199,7 @@ fn explode(turn: &mut Turn<'_>, cells: &fire::Marks) {
         if amount == 0 {
             continue;
         }
+        turn.state.derived.woken.gas[Gas::Methane as usize].push(cell);
         turn.state.mark_changed(cell);
         turn.ignite(cell);
         if shown < BURSTS_SHOWN_MAX {

@@ -45,6 +45,15 @@ pub struct Events {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks(Vec<(u32, u64)>);
 
+impl Events {
+    /// Forgets them.
+    pub(super) fn clear(&mut self) {
+        self.ignited.0.clear();
+        self.burnt_out.0.clear();
+        self.exploded.0.clear();
+    }
+}
+
 impl Marks {
     /// The indices of the cells.
     pub fn cells(&self) -> impl Iterator<Item = u32> {
@@ -187,9 +196,7 @@ impl<'a> Burn<'a> {
         for plane in [fuel.ignition, fuel.burn_ticks, fuel.methane] {
             assert_eq!(plane.len(), cells, "all planes are of the same zone");
         }
-        events.ignited.0.clear();
-        events.burnt_out.0.clear();
-        events.exploded.0.clear();
+        events.clear();
         Self { fuel: *fuel, width, key: noise::key(seed, tick), events }
     }
 

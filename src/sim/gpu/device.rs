@@ -1,10 +1,14 @@
 //! The device: opens it, keeps buffers of words on it, runs kernels. Nothing else knows wgpu.
 
 use std::future::Future;
+use std::ops::Range;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use crate::sim::Failed;
 
 /// For how long an answer may keep us waiting, less than a watchdog allows; a device that takes longer
 /// counts as lost.
@@ -25,14 +29,6 @@ pub enum OpenError {
     },
 }
 
-/// The device has failed. Nothing that is on it counts any more.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the graphics device {name} has failed: {why}")]
-pub struct Failed {
-    pub name: String,
-    pub why: String,
-}
-
 /// An open device.
 #[derive(Debug)]
 pub struct Device {
@@ -42,10 +38,12 @@ pub struct Device {
     is_software: bool,
     /// What went wrong first.
     failure: Arc<Mutex<Option<String>>>,
+    /// How often it may still be asked for something, see [`Device::lose_after`].
+    left: AtomicU64,
 }
 
 /// Words on a device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Buffer {
     buffer: wgpu::Buffer,
     words: usize,
@@ -58,7 +56,7 @@ impl Buffer {
 }
 
 /// A kernel that is ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Kernel {
     name: &'static str,
     pipeline: wgpu::ComputePipeline,
@@ -118,7 +116,7 @@ impl Device {
             fail(&first, error.to_string());
         }));
         let is_software = info.device_type == wgpu::DeviceType::Cpu;
-        Ok(Self { device, queue, name, is_software, failure })
+        Ok(Self { device, queue, name, is_software, failure, left: AtomicU64::new(u64::MAX) })
     }
 
     /// As its driver calls it.
@@ -133,9 +131,17 @@ impl Device {
         self.is_software
     }
 
-    /// Makes it fail, as a device does that is taken away.
-    pub fn lose(&self) {
-        self.device.destroy();
+    /// Makes it fail once it has been asked for so many more things, as a device does that is taken
+    /// away.
+    pub fn lose_after(&self, count: u64) {
+        self.left.store(count, Ordering::Relaxed);
+    }
+
+    /// It is asked for something.
+    fn ask(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            self.device.destroy();
+        }
     }
 
     /// Whether it still works.
@@ -151,6 +157,7 @@ impl Device {
 
     /// Makes the kernel of the only entry point in `parts`, one source after the other.
     pub(super) fn kernel(&self, name: &'static str, parts: &[&str]) -> Result<Kernel, Failed> {
+        self.ask();
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(name),
             source: wgpu::ShaderSource::Wgsl(parts.concat().into()),
@@ -169,6 +176,7 @@ impl Device {
 
     /// Gives a kernel its buffers, in the order of their bindings.
     pub(super) fn bind(&self, kernel: &Kernel, buffers: &[&Buffer]) -> Result<Bound, Failed> {
+        self.ask();
         let entries: Vec<_> = (0..)
             .zip(buffers)
             .map(|(binding, buffer)| wgpu::BindGroupEntry {
@@ -187,6 +195,7 @@ impl Device {
 
     /// Makes a buffer of so many words, at least one, all of them 0.
     pub(super) fn buffer(&self, name: &str, words: usize) -> Result<Buffer, Failed> {
+        self.ask();
         let words = words.max(1);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(name),
@@ -202,12 +211,14 @@ impl Device {
 
     /// Writes words from the one with index `first` on, before whatever is run next.
     pub(super) fn write(&self, buffer: &Buffer, first: usize, words: &[u32]) {
+        self.ask();
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         self.queue.write_buffer(&buffer.buffer, first as u64 * WORD, &bytes);
     }
 
     /// Hands out work, to be done in its order; what one piece writes the next one reads.
     pub(super) fn run(&self, work: &[Work<'_>]) -> Result<(), Failed> {
+        self.ask();
         let mut encoder = self.device.create_command_encoder(&Default::default());
         for work in work {
             match *work {
@@ -226,24 +237,24 @@ impl Device {
         self.check()
     }
 
-    /// Begins to read `count` words from the one with index `first` on, as they will be when the
-    /// work so far is done.
-    pub(super) fn read(
-        &self,
-        buffer: &Buffer,
-        first: usize,
-        count: usize,
-    ) -> Result<Reading, Failed> {
-        let size = count as u64 * WORD;
+    /// Begins to read words, one part after the other, as they will be when the work so far is
+    /// done.
+    pub(super) fn read(&self, buffer: &Buffer, parts: &[Range<usize>]) -> Result<Reading, Failed> {
+        self.ask();
+        let size = |part: &Range<usize>| part.len() as u64 * WORD;
         let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("staging"),
-            size,
+            size: parts.iter().map(size).sum(),
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        let first = first as u64 * WORD;
-        encoder.copy_buffer_to_buffer(&buffer.buffer, first, &staging, 0, Some(size));
+        let mut to = 0;
+        for part in parts {
+            let from = part.start as u64 * WORD;
+            encoder.copy_buffer_to_buffer(&buffer.buffer, from, &staging, to, Some(size(part)));
+            to += size(part);
+        }
         let submission = self.queue.submit([encoder.finish()]);
         // Whether that has worked shows when the bytes are looked at.
         staging.map_async(wgpu::MapMode::Read, .., |_| {});
@@ -253,6 +264,7 @@ impl Device {
 
     /// Waits for words to be here.
     pub(super) fn take(&self, reading: Reading) -> Result<Vec<u32>, Failed> {
+        self.ask();
         let Reading { staging, submission } = reading;
         let wait =
             wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) };

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::slice::from_ref;
 use std::sync::Arc;
 
-use super::device::{Bound, Buffer, Device, Failed, Kernel, Reading, Work};
+use super::device::{Bound, Buffer, Device, Kernel, Reading, Work};
 use crate::game::catalog::Gas;
 use crate::game::derive::SEALED;
 use crate::game::state::GASES;
+use crate::sim::Failed;
 use crate::sim::cpu::activity::CHUNK_WIDTH;
 use crate::sim::cpu::{fire, gas, noise};
 
@@ -45,7 +47,22 @@ pub enum Plane {
     Fire,
 }
 
+/// Some rows of a plane of a zone.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    pub zone: usize,
+    pub plane: Plane,
+    pub rows: Range<usize>,
+}
+
 impl Plane {
+    /// All of them.
+    pub const ALL: [Self; STILL + MOVING] = {
+        let [a, b, c, d] = Gas::ALL;
+        let [a, b, c, d] = [Self::Gas(a), Self::Gas(b), Self::Gas(c), Self::Gas(d)];
+        [Self::Air, Self::Ignition, Self::BurnTicks, a, b, c, d, Self::Fire]
+    };
+
     /// Which of the buffers it is in, and where.
     fn place(self) -> (Side, usize) {
         match self {
@@ -83,6 +100,16 @@ pub struct Moment {
 #[derive(Debug)]
 pub struct Tick {
     news: Reading,
+    rows: Option<Reading>,
+}
+
+/// What a tick has come to.
+#[derive(Debug)]
+pub struct Done {
+    /// What has burnt, zone by zone.
+    pub events: Vec<fire::Events>,
+    /// The rows that were asked for, one after the other: for [`Environment::unpack`].
+    pub rows: Vec<u32>,
 }
 
 /// Gas and fire of some zones.
@@ -102,10 +129,34 @@ pub struct Environment {
     /// From the first of `moving` to the second, and back.
     gas: [Bound; 2],
     fire: [Bound; 2],
-    edit: Kernel,
+    kernels: Kernels,
     /// Words to be written before the next tick.
     still_edits: BTreeMap<u32, u32>,
     moving_edits: BTreeMap<u32, u32>,
+}
+
+/// What is the same for any zones.
+#[derive(Clone, Debug)]
+struct Kernels {
+    gas: Kernel,
+    fire: Kernel,
+    edit: Kernel,
+    /// Random bytes for `gas`.
+    columns: Buffer,
+}
+
+impl Kernels {
+    fn new(device: &Device) -> Result<Self, Failed> {
+        let words: Vec<u32> = gas::columns().map(|cells| word(cells, 0)).collect();
+        let columns = device.buffer("columns", words.len())?;
+        device.write(&columns, 0, &words);
+        Ok(Self {
+            gas: device.kernel("gas", &[BITS, PLANES, include_str!("gas.wgsl")])?,
+            fire: device.kernel("fire", &[BITS, PLANES, NOISE, include_str!("fire.wgsl")])?,
+            edit: device.kernel("edit", &[include_str!("edit.wgsl")])?,
+            columns,
+        })
+    }
 }
 
 /// Where the cells of a zone are in a plane.
@@ -129,6 +180,16 @@ impl Layout {
         let row = &cells[y * self.width..][..self.width];
         row.chunks(CELLS).map(move |cells| word(cells, outside))
     }
+
+    /// The opposite, for any number of rows.
+    fn unpack(&self, words: &[u32], cells: &mut [u8]) {
+        let rows = cells.chunks_mut(self.width).zip(words.chunks(self.stride));
+        for (cells, words) in rows {
+            for (cells, word) in cells.chunks_mut(CELLS).zip(words) {
+                cells.copy_from_slice(&word.to_le_bytes()[..cells.len()]);
+            }
+        }
+    }
 }
 
 /// At most four cells in a word.
@@ -142,6 +203,17 @@ impl Environment {
     /// Makes room for zones of these widths and heights; all planes are empty, and no gas can be
     /// anywhere.
     pub fn new(device: Arc<Device>, sizes: &[(usize, usize)]) -> Result<Self, Failed> {
+        let kernels = Kernels::new(&device)?;
+        Self::of(device, kernels, sizes)
+    }
+
+    /// Makes room for other zones instead, as a new one has it.
+    pub fn resize(&mut self, sizes: &[(usize, usize)]) -> Result<(), Failed> {
+        *self = Self::of(Arc::clone(&self.device), self.kernels.clone(), sizes)?;
+        Ok(())
+    }
+
+    fn of(device: Arc<Device>, kernels: Kernels, sizes: &[(usize, usize)]) -> Result<Self, Failed> {
         let mut layouts = Vec::with_capacity(sizes.len());
         let mut plane = 0;
         for &(width, height) in sizes {
@@ -149,26 +221,21 @@ impl Environment {
             layouts.push(Layout { width, height, stride, first: plane });
             plane += stride * height;
         }
-        let zones = device.buffer("zones", ZONE_WORDS * sizes.len())?;
+        let zones = device.buffer("zones", ZONE_WORDS * sizes.len().max(1))?;
         let still = device.buffer("still planes", STILL * plane)?;
         let moving = [
             device.buffer("moving planes", MOVING * plane)?,
             device.buffer("moving planes", MOVING * plane)?,
         ];
         let news = device.buffer("news", LIST_HEAD + (2 * plane).max(2 * NEWS_FETCHED))?;
-        let columns: Vec<u32> = gas::columns().map(|cells| word(cells, 0)).collect();
-        let column_buffer = device.buffer("columns", columns.len())?;
-        device.write(&column_buffer, 0, &columns);
-        let gas = device.kernel("gas", &[BITS, PLANES, include_str!("gas.wgsl")])?;
-        let fire = device.kernel("fire", &[BITS, PLANES, NOISE, include_str!("fire.wgsl")])?;
         let both = |kernel: &Kernel, last: &Buffer| {
             let [one, other] = &moving;
             let there = device.bind(kernel, &[&zones, &still, one, other, last])?;
             let back = device.bind(kernel, &[&zones, &still, other, one, last])?;
             Ok([there, back])
         };
-        let (gas, fire) = (both(&gas, &column_buffer)?, both(&fire, &news)?);
-        let edit = device.kernel("edit", &[include_str!("edit.wgsl")])?;
+        let gas = both(&kernels.gas, &kernels.columns)?;
+        let fire = both(&kernels.fire, &news)?;
         device.write(&still, 0, &vec![word(&[], SEALED); plane]);
         Ok(Self {
             layouts,
@@ -180,7 +247,7 @@ impl Environment {
             news,
             gas,
             fire,
-            edit,
+            kernels,
             still_edits: BTreeMap::new(),
             moving_edits: BTreeMap::new(),
             device,
@@ -214,8 +281,9 @@ impl Environment {
         edits.insert((range.start + y * layout.stride + x / CELLS) as u32, word);
     }
 
-    /// Begins a tick of all zones that have a moment; the others rest.
-    pub fn begin(&mut self, moments: &[Option<Moment>]) -> Result<Tick, Failed> {
+    /// Begins a tick of all zones that have a moment; the others rest. `wanted` come back with it,
+    /// rows of planes that move.
+    pub fn begin(&mut self, moments: &[Option<Moment>], wanted: &[Rows]) -> Result<Tick, Failed> {
         assert_eq!(moments.len(), self.layouts.len(), "a moment for each zone");
         self.hand_over_edits()?;
         let zones: Vec<u32> =
@@ -230,17 +298,21 @@ impl Environment {
             Work::Run { kernel: &self.fire[way], groups: [groups[0], groups[1], 1] },
         ])?;
         self.is_second = !self.is_second;
-        let news = self.device.read(&self.news, 0, LIST_HEAD + 2 * NEWS_FETCHED)?;
-        Ok(Tick { news })
+        let first = 0..LIST_HEAD + 2 * NEWS_FETCHED;
+        let news = self.device.read(&self.news, from_ref(&first))?;
+        let parts: Vec<_> = wanted.iter().map(|rows| self.part(rows)).collect();
+        let moving = self.buffer(Side::Moving);
+        let rows = (!parts.is_empty()).then(|| self.device.read(moving, &parts)).transpose()?;
+        Ok(Tick { news, rows })
     }
 
-    /// Waits for the end of a tick: what has burnt, zone by zone.
-    pub fn finish(&mut self, tick: Tick) -> Result<Vec<fire::Events>, Failed> {
+    /// Waits for the end of a tick.
+    pub fn finish(&mut self, tick: Tick) -> Result<Done, Failed> {
         let mut words = self.device.take(tick.news)?;
         let count = words[0] as usize;
         if count > NEWS_FETCHED {
-            let rest = 2 * (count - NEWS_FETCHED);
-            let reading = self.device.read(&self.news, words.len(), rest)?;
+            let rest = words.len()..LIST_HEAD + 2 * count;
+            let reading = self.device.read(&self.news, from_ref(&rest))?;
             words.extend(self.device.take(reading)?);
         }
         let mut news: Vec<[u32; 2]> = words[LIST_HEAD..].as_chunks().0[..count].to_vec();
@@ -254,7 +326,15 @@ impl Environment {
                 report(layout, word as usize - layout.first, happened, events);
             }
         }
-        Ok(events)
+        let rows = tick.rows.map(|rows| self.device.take(rows)).transpose()?;
+        Ok(Done { events, rows: rows.unwrap_or_default() })
+    }
+
+    /// Writes the next rows of those that have come back; `words` are then the ones after them.
+    pub fn unpack(&self, rows: &Rows, words: &mut &[u32], cells: &mut [u8]) {
+        let (own, rest) = words.split_at(self.part(rows).len());
+        self.layouts[rows.zone].unpack(own, cells);
+        *words = rest;
     }
 
     /// Reads a plane of a zone.
@@ -263,15 +343,16 @@ impl Environment {
         let layout = self.layouts[zone];
         assert_eq!(cells.len(), layout.width * layout.height, "a plane has one byte a cell");
         let (side, range) = self.range(zone, plane);
-        let reading = self.device.read(self.buffer(side), range.start, range.len())?;
-        let words = self.device.take(reading)?;
-        let rows = cells.chunks_mut(layout.width).zip(words.chunks(layout.stride));
-        for (cells, words) in rows {
-            for (cells, word) in cells.chunks_mut(CELLS).zip(words) {
-                cells.copy_from_slice(&word.to_le_bytes()[..cells.len()]);
-            }
-        }
+        let reading = self.device.read(self.buffer(side), from_ref(&range))?;
+        layout.unpack(&self.device.take(reading)?, cells);
         Ok(())
+    }
+
+    /// Where some rows are in the buffer of their plane.
+    fn part(&self, rows: &Rows) -> Range<usize> {
+        let (stride, (_, range)) =
+            (self.layouts[rows.zone].stride, self.range(rows.zone, rows.plane));
+        range.start + rows.rows.start * stride..range.start + rows.rows.end * stride
     }
 
     fn zone(&self, layout: &Layout, moment: Option<&Moment>) -> [u32; ZONE_WORDS] {
@@ -310,7 +391,7 @@ impl Environment {
             list.extend(edits.iter().flat_map(|(&at, &word)| [at, word]));
             let buffer = self.device.buffer("edits", list.len())?;
             self.device.write(&buffer, 0, &list);
-            let kernel = self.device.bind(&self.edit, &[&buffer, self.buffer(side)])?;
+            let kernel = self.device.bind(&self.kernels.edit, &[&buffer, self.buffer(side)])?;
             let groups = edits.len().div_ceil(GROUP);
             let rows = groups.div_ceil(GROUPS_MAX);
             let groups = [groups.min(GROUPS_MAX) as u32, rows as u32, 1];

@@ -8,4 +8,7 @@ pub mod device;
 pub mod distance;
 pub mod environment;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
+mod zones;
+
+pub use zones::Zones;

@@ -2,6 +2,8 @@
 
 mod behaviour;
 mod characters;
+#[cfg(feature = "gpu")]
+mod devices;
 mod matches;
 mod random;
 mod sight;

@@ -9,7 +9,7 @@ use crate::sim::{Scratch, ZoneSpec, hash, new_sheet, restore};
 const PLAYERS: u64 = 5;
 
 /// The inputs of one tick of a wild party: they come, go, lose their connections, do anything.
-fn wild_inputs(world: &mut World, rng: &mut Rng) -> Vec<Input> {
+pub(super) fn wild_inputs(world: &mut World, rng: &mut Rng) -> Vec<Input> {
     let mut inputs = Vec::new();
     for departure in world.state.departures.clone() {
         if rng.chance(5) {

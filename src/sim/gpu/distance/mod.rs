@@ -3,10 +3,12 @@
 //! Shortest distances are unique, so both find the same numbers.
 
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 use std::sync::Arc;
 
-use super::device::{Bound, Buffer, Device, Failed, Kernel, Reading, Work};
+use super::device::{Bound, Buffer, Device, Kernel, Reading, Work};
 use crate::model::limits::ZONE_SIDE_MAX;
+use crate::sim::Failed;
 use crate::sim::cpu::distance::UNREACHED;
 
 /// Cells of a word of a plane of bits.
@@ -162,9 +164,10 @@ impl Distance {
     fn run(&self) -> Result<Pending, Failed> {
         let (_, kernel) = self.search.as_ref().expect("begin has made it");
         self.device.run(&[Work::Run { kernel, groups: [self.layouts.len() as u32, 1, 1] }])?;
+        let (progress, numbers) = (0..HEAD_WORDS * self.layouts.len(), 0..self.numbers_count);
         Ok(Pending {
-            progress: self.device.read(&self.progress, 0, HEAD_WORDS * self.layouts.len())?,
-            numbers: self.device.read(&self.numbers, 0, self.numbers_count)?,
+            progress: self.device.read(&self.progress, from_ref(&progress))?,
+            numbers: self.device.read(&self.numbers, from_ref(&numbers))?,
         })
     }
 

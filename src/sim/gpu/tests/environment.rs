@@ -5,9 +5,9 @@ use crate::game::catalog::Gas;
 use crate::game::derive::{SEALED, let_air};
 use crate::game::rng::Rng;
 use crate::game::state::GASES;
+use crate::sim::Failed;
 use crate::sim::cpu::activity::{Activity, Scratch};
 use crate::sim::cpu::{fire, gas};
-use crate::sim::gpu::device::Failed;
 use crate::sim::gpu::environment::{Environment, Moment, Plane};
 
 /// The planes of a zone, on the processor.
@@ -131,14 +131,14 @@ impl Twins {
                 (!rests(number)).then_some(Moment { seed: zone.seed, tick: self.tick, rates })
             })
             .collect();
-        let tick = self.device.begin(&moments)?;
+        let tick = self.device.begin(&moments, &[])?;
         for (zone, moment) in self.zones.iter_mut().zip(&moments) {
             zone.events = fire::Events::default();
             if let Some(moment) = moment {
                 zone.step(moment, &mut self.scratch);
             }
         }
-        let events = self.device.finish(tick)?;
+        let events = self.device.finish(tick)?.events;
         for (number, (zone, events)) in self.zones.iter().zip(events).enumerate() {
             assert_eq!(zone.events, events, "fire, zone {number}, tick {}", self.tick);
         }
@@ -258,7 +258,7 @@ fn a_device_that_is_lost_says_so_and_leaves_the_reference_as_it_was() {
     let device = Arc::new(device);
     let mut twins = Twins::new(vec![Zone::new(64, 32, 9)], Arc::clone(&device));
     twins.step([0; GASES], |_| false).unwrap();
-    device.lose();
+    device.lose_after(0);
     let failed = twins.step([0; GASES], |_| false).unwrap_err();
     assert_eq!(failed.name, device.name());
 }

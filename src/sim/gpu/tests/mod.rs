@@ -9,13 +9,13 @@ use std::sync::{Arc, LazyLock};
 use super::device::Device;
 
 /// The device that tests share, if there is one.
-fn device() -> Option<Arc<Device>> {
+pub(in crate::sim) fn device() -> Option<Arc<Device>> {
     static DEVICE: LazyLock<Option<Arc<Device>>> = LazyLock::new(|| Some(Arc::new(open()?)));
     DEVICE.clone()
 }
 
 /// A device that a test has to itself, if there is one.
-fn open() -> Option<Device> {
+pub(in crate::sim) fn open() -> Option<Device> {
     let opened = Device::open();
     if let Err(error) = &opened {
         assert!(std::env::var_os("REQUIRE_GPU").is_none(), "no graphics device: {error:?}");
@@ -27,7 +27,7 @@ fn open() -> Option<Device> {
 }
 
 /// Fails at the first cell in which a plane on the device differs from the one of the reference.
-fn compare<T: PartialEq + std::fmt::Debug>(
+pub(in crate::sim) fn compare<T: PartialEq + std::fmt::Debug>(
     kernel: &str,
     (zone, width): (usize, usize),
     tick: u64,
