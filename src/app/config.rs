@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 
+use super::simulation::Simulation;
 use crate::disk::sqlite::Synchronous;
 use crate::model::limits;
 
@@ -19,6 +20,7 @@ struct Raw {
     admin: Option<SocketAddr>,
     ticks_per_second: Option<u32>,
     simulation_threads: Option<usize>,
+    simulation: Option<Simulation>,
     synchronous: Option<String>,
     world_seed: Option<u64>,
     zone_width: Option<u16>,
@@ -58,6 +60,16 @@ pub struct Flags {
     /// Threads that simulate [default: one a core]
     #[arg(long, env = "UNDERCROFT_SIMULATION_THREADS", value_name = "NUMBER")]
     pub simulation_threads: Option<usize>,
+    /// What simulates: cpu, gpu (a graphics device; without one the server does not start) or auto
+    /// (the faster) [default: cpu]
+    #[arg(
+        long,
+        env = "UNDERCROFT_SIMULATION",
+        value_enum,
+        value_name = "DEVICE",
+        hide_possible_values = true
+    )]
+    pub simulation: Option<Simulation>,
     /// When a tick counts as written: full (survives power loss) or normal (survives kill -9)
     /// [default: full]
     #[arg(long, env = "UNDERCROFT_SYNCHRONOUS", value_name = "LEVEL")]
@@ -115,6 +127,7 @@ pub struct Config {
     pub admin: SocketAddr,
     pub ticks_per_second: u32,
     pub simulation_threads: usize,
+    pub simulation: Simulation,
     pub synchronous: Synchronous,
     pub world_seed: Option<u64>,
     pub zone_width: u16,
@@ -199,6 +212,7 @@ impl Config {
             admin: flags.admin.or(raw.admin).unwrap_or(SocketAddr::new(local, 9090)),
             ticks_per_second,
             simulation_threads: threads,
+            simulation: flags.simulation.or(raw.simulation).unwrap_or_default(),
             synchronous,
             world_seed: flags.world_seed.or(raw.world_seed),
             zone_width: side("zone_width", width)?,
@@ -267,6 +281,7 @@ mod tests {
             ("ticks_per_second = 31", "ticks_per_second"),
             ("zone_width = 5", "zone_width"),
             ("synchronous = \"off\"", "synchronous"),
+            ("simulation = \"tpu\"", "`cpu`, `gpu`, `auto`"),
             ("tick_rate = 3", "tick_rate"),
             ("certificate = \"a.pem\"", "key"),
             ("log = \"loud\"", "log"),

@@ -25,10 +25,13 @@ use super::process::{Activated, Signals};
 use super::registrar::{self, Registrar};
 use super::roll::Roll;
 use super::serve::{Served, Sockets};
+use super::simulation::Simulator;
 use super::world::World;
 use crate::disk::{self, DataFolder};
+use crate::game::generate::generate;
 use crate::game::state::ZoneState;
 use crate::journal::{Journal, Report, SqliteJournal, Worker, WorkerConfig};
+use crate::model::ZoneId;
 use crate::net::ConnectionIds;
 use crate::net::quic::QuicConfig;
 use crate::net::websocket;
@@ -112,6 +115,8 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     };
     helpers.push(admission::spawn(admitter_inbox, parts, events.clone())?);
 
+    let at_hand = || zones_at_hand(&zones, &world);
+    let simulator = Arc::new(Simulator::start(config.simulation, at_hand, &metrics)?);
     let parts = instance::Parts {
         clock: clock.clone(),
         loader,
@@ -122,6 +127,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
             registrar,
             gateway: events.clone(),
         }),
+        simulator,
         tenancy: None,
         metrics: metrics.clone(),
         health: health.clone(),
@@ -220,6 +226,14 @@ fn recover(
         }
     }
     Ok(zones)
+}
+
+/// The zones that there are already, or the first floor.
+fn zones_at_hand(zones: &[Zone], world: &World) -> Vec<ZoneState> {
+    if zones.is_empty() {
+        return vec![generate(&world.spec(ZoneId(1)))];
+    }
+    zones.iter().map(Zone::state).cloned().collect()
 }
 
 fn spawn_worker(

@@ -25,12 +25,14 @@ use super::loader::{self, Loader};
 use super::outlet::Outlet;
 use super::process::{Activated, Process};
 use super::settings::{self, Common, DrainFlags, Settings};
+use super::simulation::{Simulation, Simulator};
 use super::world::{self, World, random};
+use crate::game::generate::generate;
 use crate::journal::{JetStreamJournal, JetStreamReader, Journal, Worker, WorkerConfig};
 use crate::lease;
 use crate::model::limits::{
-    SIMULATION_THREADS_MAX, TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX, ZONE_HEIGHT_DEFAULT,
-    ZONE_SIDE_MAX, ZONE_SIDE_MIN, ZONE_WIDTH_DEFAULT,
+    FLOORS, SIMULATION_THREADS_MAX, TICKS_PER_SECOND_DEFAULT, TICKS_PER_SECOND_MAX,
+    ZONE_HEIGHT_DEFAULT, ZONE_SIDE_MAX, ZONE_SIDE_MIN, ZONE_WIDTH_DEFAULT,
 };
 use crate::model::{InstanceId, ZoneId};
 use crate::nats::{Bus, ConnectionState, Nats, Queue, Subscription};
@@ -66,6 +68,17 @@ struct Flags {
     #[arg(long, env = "UNDERCROFT_SIMULATION_THREADS", value_name = "NUMBER", default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..=SIMULATION_THREADS_MAX as i64))]
     simulation_threads: u16,
+    /// What simulates: cpu, gpu (a graphics device; without one the instance does not start) or auto
+    /// (the faster)
+    #[arg(
+        long,
+        env = "UNDERCROFT_SIMULATION",
+        value_enum,
+        value_name = "DEVICE",
+        default_value = "cpu",
+        hide_possible_values = true
+    )]
+    simulation: Simulation,
     /// Seconds between snapshots of a zone that is awake
     #[arg(long, env = "UNDERCROFT_SNAPSHOT_SECONDS", value_name = "SECONDS", default_value_t = 15,
         value_parser = clap::value_parser!(u32).range(1..))]
@@ -119,7 +132,8 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
     let act = Act::Drain { instance: InstanceId(flags.instance) };
     let drain = audit::Ending::allow(&process, &nats, act);
     let (keeper, metrics) = (running.keeper.clone(), process.metrics.clone());
-    let ended = process.run("", || status(&keeper, &metrics))?;
+    let simulator = running.simulator.clone();
+    let ended = process.run("", || status(&keeper, &metrics) + &simulator.status())?;
     log::info!("{ended}: handing the zones over");
     process.health.raise(Obstacle::Draining);
     running.stop()?;
@@ -146,6 +160,7 @@ fn status(keeper: &Keeper, metrics: &Metrics) -> String {
 struct Running {
     keeper: Keeper,
     threads: Threads,
+    simulator: Arc<Simulator>,
     simulation: Vec<JoinHandle<()>>,
     worker: Worker,
     _subscriptions: [Subscription; 2],
@@ -154,6 +169,10 @@ struct Running {
 fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Running> {
     let (metrics, health) = (process.metrics.clone(), process.health.clone());
     let world = Arc::new(World::shared(nats, Some(wanted_world(flags)))?);
+    // Which zones it will have, nobody knows yet.
+    let floors = || (1..=FLOORS.min(flags.capacity)).map(|n| generate(&world.spec(ZoneId(n))));
+    let simulator = Simulator::start(flags.simulation, || floors().collect(), &metrics)?;
+    let simulator = Arc::new(simulator);
     let clock = Arc::new(Clock::shared(flags.ticks_per_second));
     let boot = u64::from_le_bytes(random()?);
     let journal = Journal::JetStream(JetStreamJournal::open(nats, boot)?);
@@ -220,6 +239,7 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
         loader,
         journal: worker.requests(),
         outlet: Outlet::Post(post),
+        simulator: simulator.clone(),
         tenancy: Some(tenancy),
         metrics,
         health,
@@ -234,7 +254,8 @@ fn start(flags: &Flags, process: &Process, nats: &Nats) -> anyhow::Result<Runnin
     figures::say(nats, bus.clone(), me.instance, keeper.tenure().clone(), process.metrics.clone());
     let orders = take_orders(&bus, me.instance, keeper.clone());
     let zones_up = hear_of_zones(&bus, threads.clone(), standby);
-    Ok(Running { keeper, threads, simulation, worker, _subscriptions: [orders, zones_up] })
+    let subscriptions = [orders, zones_up];
+    Ok(Running { keeper, threads, simulator, simulation, worker, _subscriptions: subscriptions })
 }
 
 fn wanted_world(flags: &Flags) -> world::Wanted {

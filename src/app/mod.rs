@@ -29,4 +29,5 @@ pub mod rules;
 mod serve;
 pub mod services;
 pub mod settings;
+pub mod simulation;
 pub mod world;

@@ -79,6 +79,8 @@ metrics! {
     tick_duration: Histogram of SHORT = "game_server_tick_duration_seconds", "Work of one tick of one zone.";
     tick_lateness: Histogram of SHORT = "game_server_tick_lateness_seconds", "Start of a tick after its intended time.";
     tick_interval: Histogram of INTERVAL = "game_server_tick_interval_seconds", "Start of one tick of a zone to the start of the next.";
+    simulation_device: IntGaugeVec["kind"] = "game_server_simulation_device", "1 for what simulates: the processor alone (cpu) or with a graphics device (gpu).";
+    simulation_device_failures: IntCounter = "game_server_simulation_device_failures_total", "Graphics devices that failed; the processor simulates since.";
     zone_population: IntGaugeVec["zone"] = "game_server_zone_population", "Players in a zone.";
     actions: IntCounter = "game_server_actions_total", "Commands of players that were executed.";
     action_latency: Histogram of LONG = "game_server_action_latency_seconds", "Arrival of the first commands of a tick at a zone to the departure of its frames.";

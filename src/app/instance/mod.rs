@@ -16,6 +16,7 @@ use crate::app::cluster::tenancy::Tenancy;
 use crate::app::lead;
 use crate::app::loader::Loader;
 use crate::app::outlet::Outlet;
+use crate::app::simulation::Simulator;
 use crate::game::state::Destination;
 use crate::journal::{self, Requests};
 use crate::model::limits::SIMULATION_MESSAGES_MAX;
@@ -40,6 +41,7 @@ pub struct Parts {
     pub loader: Loader,
     pub journal: Requests,
     pub outlet: Outlet,
+    pub simulator: Arc<Simulator>,
     /// Which zones this process may run, where there are others; all of them where there are none.
     pub tenancy: Option<Tenancy>,
     pub metrics: Arc<Metrics>,
@@ -59,7 +61,7 @@ pub fn spawn(
         number,
         inbox,
         zones,
-        executor: Executor::default(),
+        executor: parts.simulator.executor(&parts.metrics),
         loading: BTreeMap::new(),
         failed: BTreeSet::new(),
         commanded: BTreeMap::new(),
@@ -172,7 +174,7 @@ impl Thread {
         let awake_zones = self.zones.iter_mut().filter(|(id, _)| awake.binary_search(id).is_ok());
         let mut jobs: Vec<_> = awake_zones.map(|(_, zone)| zone.job()).collect();
         if let Err(failed) = self.executor.step(&mut jobs) {
-            log::error!("{failed}: the processor simulates");
+            self.parts.simulator.tell(&failed, &self.parts.metrics);
         }
         for id in awake {
             if let Some(zone) = self.zones.get_mut(&id) {

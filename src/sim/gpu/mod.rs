@@ -8,7 +8,7 @@ pub mod device;
 pub mod distance;
 pub mod environment;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 mod zones;
 
 pub use zones::Zones;

@@ -15,7 +15,7 @@ pub(in crate::sim) fn device() -> Option<Arc<Device>> {
 }
 
 /// A device that a test has to itself, if there is one.
-pub(in crate::sim) fn open() -> Option<Device> {
+pub(crate) fn open() -> Option<Device> {
     let opened = Device::open();
     if let Err(error) = &opened {
         assert!(std::env::var_os("REQUIRE_GPU").is_none(), "no graphics device: {error:?}");
