@@ -2,12 +2,15 @@
 //! what a bad configuration says.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use undercroft::sim::gpu::device::Device;
 
 use crate::rig::cluster::{Cluster, Part};
 use crate::rig::server::{Process, fetch};
@@ -104,6 +107,36 @@ fn an_instance_is_watched_by_its_tick_loop() {
     instance.signal("CONT");
     systemd.set_read_timeout(Some(DEADLINE)).unwrap();
     heard(&systemd, "WATCHDOG=1");
+}
+
+#[test]
+fn an_instance_says_what_device_it_simulates_with() {
+    let device = match Device::open() {
+        Ok(device) => device,
+        Err(error) => {
+            assert!(std::env::var_os("REQUIRE_GPU").is_none(), "no graphics device: {error:?}");
+            // Past the harness, which keeps what passing tests say to itself.
+            let said = b"skipped: an instance with a graphics device: there is none\n";
+            return std::io::stderr().write_all(said).unwrap();
+        }
+    };
+    let Some(mut cluster) = Cluster::start("device", 1, 0) else { return };
+    cluster.kill(Part::Instance(1));
+    let notified = cluster.data("notify");
+    let systemd = UnixDatagram::bind(&notified).unwrap();
+    systemd.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut command = cluster.command(Part::Instance(2));
+    command.args(["--admin", "127.0.0.1:0", "--simulation", "gpu"]);
+    command.env("NOTIFY_SOCKET", &notified);
+    let instance = Process::spawn(command, &cluster.data("device.log"));
+    let said = heard(&systemd, "STATUS=");
+    let name = device.name();
+    assert!(said.contains(&format!("STATUS=0 zones, 0 players, simulated with {name}")), "{said}");
+    let metrics = instance.at.metrics();
+    assert_eq!(metrics.value("game_server_simulation_device{kind=\"gpu\"}"), 1.0);
+    assert_eq!(metrics.value("game_server_simulation_device{kind=\"cpu\"}"), 0.0);
+    assert_eq!(metrics.value("game_server_simulation_device_failures_total"), 0.0);
+    assert!(instance.terminate().success());
 }
 
 /// What a program says of its arguments, and its exit code.

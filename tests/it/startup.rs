@@ -40,6 +40,33 @@ fn complaint(what: &str, command: &mut Command) -> (i32, String) {
     (code, text)
 }
 
+#[test]
+fn a_server_that_is_to_use_a_graphics_device_says_what_is_missing_and_does_not_start() {
+    let scratch = Scratch::new("no-device");
+    let mut command = command(&scratch.file("data"), Addresses::any());
+    // No driver is where the loader is told to look, whatever this machine has.
+    command.env("VK_DRIVER_FILES", "/nowhere.json").env("VK_ICD_FILENAMES", "/nowhere.json");
+    let command = command.args(["--simulation", "gpu", "--log", "error"]);
+    let (code, text) = complaint("no device", command);
+    assert_eq!(code, 1, "{text}");
+    for word in ["simulation is gpu", "libvulkan.so.1", "driver", "/dev/dri"] {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+}
+
+#[test]
+fn a_server_that_may_use_a_graphics_device_starts_without_one() {
+    let scratch = Scratch::new("maybe-device");
+    let mut command = command(&scratch.file("data"), Addresses::any());
+    command.env("VK_DRIVER_FILES", "/nowhere.json").env("VK_ICD_FILENAMES", "/nowhere.json");
+    command.args(["--simulation", "auto"]);
+    let server = Process::spawn(command, &scratch.file("log"));
+    let metrics = server.at.metrics();
+    assert_eq!(metrics.value("game_server_simulation_device{kind=\"cpu\"}"), 1.0);
+    assert!(server.log().contains("the processor simulates: "), "{}", server.log());
+    assert!(server.terminate().success());
+}
+
 /// Checks that a server on this folder refuses to start, and that its line has all these words.
 fn refuses(what: &str, data: &Path, at: Addresses, words: &[&str]) {
     let mut command = command(data, at);

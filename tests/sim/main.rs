@@ -10,6 +10,8 @@
 #![allow(unreachable_pub, reason = "the modules of a test are private")]
 
 mod cluster;
+#[cfg(feature = "gpu")]
+mod device;
 mod network;
 mod player;
 mod recording;

@@ -9,7 +9,7 @@ use undercroft::game::state::{Departure, Destination, STORE, ZoneState};
 use undercroft::lease::{Config, Leases, Output, Owner};
 use undercroft::model::{CharacterId, GatewayId, InstanceId, Tick, ZoneId};
 use undercroft::protocol::bus::Bundle;
-use undercroft::sim;
+use undercroft::sim::{self, Executor};
 use undercroft::zone::{self, Zone};
 
 use super::bus::{Bus, Mail};
@@ -69,10 +69,11 @@ pub struct Instance {
     looked: (Duration, Duration),
     pub stopped_until: Duration,
     pub moved: u32,
+    executor: Executor,
 }
 
 impl Instance {
-    pub fn start(shared: &Shared, id: u32, boot: u64) -> Self {
+    pub fn start(shared: &Shared, id: u32, boot: u64, executor: Executor) -> Self {
         let now = shared.now;
         let me = Owner { instance: InstanceId(id), boot };
         let mut leases = Leases::new(Config { me, capacity: 64, version: sim::VERSION });
@@ -100,6 +101,7 @@ impl Instance {
             looked: (now, now),
             stopped_until: Duration::ZERO,
             moved: 0,
+            executor,
         }
     }
 
@@ -162,9 +164,12 @@ impl Instance {
         let entries = awake.iter().filter_map(begin).collect();
         self.appends += 1;
         self.writer.send(Request::Append(entries, self.appends));
+        let awake_zones = self.zones.iter_mut().filter(|(id, _)| awake.binary_search(id).is_ok());
+        let mut jobs: Vec<_> = awake_zones.map(|(_, zone)| zone.job()).collect();
+        self.executor.step(&mut jobs).unwrap();
         for id in awake {
             let Some(zone) = self.zones.get_mut(&id) else { continue };
-            zone.finish_tick();
+            zone.end_tick();
             if zone.state().tick.0.is_multiple_of(SNAPSHOT_TICKS) || zone.is_asleep() {
                 self.writer.send(Request::Snapshot(zone.state().clone()));
             }

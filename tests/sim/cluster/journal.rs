@@ -14,6 +14,8 @@ use crate::server::fresh;
 /// The server.
 pub struct Journal {
     seed: u64,
+    /// What zones begin as.
+    pub fresh: fn(u64, ZoneId) -> ZoneState,
     rng: Rng,
     /// Each entry with the process that wrote it.
     logs: BTreeMap<ZoneId, Vec<(u64, Entry)>>,
@@ -30,6 +32,7 @@ impl Journal {
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
+            fresh,
             rng: Rng::new(seed, 4, 0),
             logs: BTreeMap::new(),
             snapshots: BTreeMap::new(),
@@ -93,7 +96,7 @@ impl Journal {
                 let read = Replayer::from_snapshot(zone, *tick, sim::VERSION, bytes);
                 (read.unwrap(), Some(*tick))
             }
-            None => (Replayer::new(fresh(self.seed, zone)), None),
+            None => (Replayer::new((self.fresh)(self.seed, zone)), None),
         };
         for (_, entry) in self.logs.get(&zone).into_iter().flatten() {
             if Some(entry.tick) > after {

@@ -62,3 +62,34 @@ fn a_cluster_loses_nothing_whatever_dies() {
 fn a_seed_is_a_whole_report() {
     assert_eq!(run(13), run(13));
 }
+
+/// Runs among gas with the zones of the second instance on a graphics device, while they are moved
+/// from one to the other, taken over and recovered from each other's journals.
+#[cfg(feature = "gpu")]
+#[test]
+fn with_a_graphics_device_in_one_of_two_instances_all_comes_out_the_same() {
+    use std::sync::Arc;
+
+    use undercroft::sim::Executor;
+
+    let Some(device) = crate::device::open() else { return };
+    let mut sum = Outcome::default();
+    for seed in (0..12).map(|n| n * 7_919 + 13) {
+        let new = || {
+            let mut world = World::new(seed, 4, faults(seed));
+            world.shared.journal.fresh = crate::device::full_of_gas;
+            world
+        };
+        let mut world = new();
+        let device = Arc::clone(&device);
+        world.executors[1] = Box::new(move || Executor::on(Arc::clone(&device)).unwrap());
+        let outcome = world.run(400);
+        assert_eq!(outcome, new().run(400), "seed {seed}");
+        sum.hand_overs += outcome.hand_overs;
+        sum.take_overs += outcome.take_overs;
+        sum.kills += outcome.kills;
+        sum.smoky += outcome.smoky;
+    }
+    assert!(sum.hand_overs > 0 && sum.take_overs > 0 && sum.kills > 0, "{sum:?}");
+    assert!(sum.smoky > 1_000, "{sum:?}");
+}

@@ -7,8 +7,8 @@ use std::time::Duration;
 use undercroft::client::{self, Legend};
 use undercroft::game::rng::{Rng, mix};
 use undercroft::gateway;
-use undercroft::model::InstanceId;
-use undercroft::sim;
+use undercroft::model::{InstanceId, ZoneId};
+use undercroft::sim::{self, Executor};
 use undercroft::zone::Zone;
 
 use super::bus::{Bus, Mail};
@@ -19,7 +19,6 @@ use super::tables::Tables;
 use crate::network::{Network, Packet, Weather};
 use crate::player::{Player, legend};
 use crate::reference::{Reference, check_conservation};
-use crate::server::fresh;
 
 /// Chances in ten thousand, each step but for the bus, which loses so many of a thousand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,16 +47,25 @@ pub struct Outcome {
     /// Entries that the journal's fence kept out.
     pub refused: u32,
     pub moves: u64,
+    /// Ticks after which there was gas or fire with the second instance.
+    pub smoky: u32,
+}
+
+fn is_smoky(zones: &BTreeMap<ZoneId, Zone>) -> bool {
+    let mut planes = zones.values().flat_map(|it| it.state().gas.iter().chain([&it.state().fire]));
+    planes.any(|plane| plane.iter().any(|&cell| cell > 0))
 }
 
 pub struct World {
     seed: u64,
     rng: Rng,
     faults: Faults,
-    shared: Shared,
+    pub shared: Shared,
     network: Network,
     /// Each place has a process or a time at which one starts.
     instances: [Result<Instance, Duration>; 2],
+    /// What each of them simulates with.
+    pub executors: [Box<dyn Fn() -> Executor>; 2],
     doors: [Result<Door, Duration>; 2],
     /// The door of each connection.
     homes: BTreeMap<u64, usize>,
@@ -85,6 +93,7 @@ impl World {
                 journal: Journal::new(seed),
             },
             network: Network::new(seed, weather),
+            executors: [Box::new(Executor::default), Box::new(Executor::default)],
             instances: [Err(Duration::ZERO), Err(Duration::ZERO)],
             doors: [Err(Duration::ZERO), Err(Duration::ZERO)],
             homes: BTreeMap::new(),
@@ -241,7 +250,8 @@ impl World {
             if matches!(self.instances[at], Err(when) if when <= now) {
                 self.started += 1;
                 let boot = u64::from(self.started) << 32;
-                let instance = Instance::start(&self.shared, at as u32 + 1, boot);
+                let executor = self.executors[at]();
+                let instance = Instance::start(&self.shared, at as u32 + 1, boot, executor);
                 self.instances[at] = Ok(instance);
             }
             if matches!(self.doors[at], Err(when) if when <= now) {
@@ -276,6 +286,8 @@ impl World {
                 instance.step(&mut self.shared);
                 if step.is_multiple_of(STEPS_A_TICK) {
                     instance.tick(&mut self.shared);
+                    let is_second = instance.me.instance == InstanceId(2);
+                    self.outcome.smoky += u32::from(is_second && is_smoky(&instance.zones));
                 }
             }
         }
@@ -405,7 +417,8 @@ impl World {
             let state = zone.state();
             hash = mix(hash ^ sim::hash(state));
             let entries = self.shared.journal.entries(zone.id());
-            reference.follow(fresh(seed, zone.id()), &entries, state);
+            let fresh = (self.shared.journal.fresh)(seed, zone.id());
+            reference.follow(fresh, &entries, state);
         }
         reference.check_moves(&self.shared.tables.stored);
         let states: Vec<_> = zones.iter().map(|zone| zone.state()).collect();

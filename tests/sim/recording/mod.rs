@@ -78,17 +78,41 @@ fn rerun(recording: &Recording) -> Seen {
 
 const RECORD: &str = "record anew with `just recording`";
 
+fn file() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/floor.recording")
+}
+
 /// `BLESS=1` records anew, with the first seed that shows everything.
 #[test]
 fn the_recorded_play_comes_to_the_same_states_again() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/floor.recording");
+    let path = file();
     if env::var_os("BLESS").is_some() {
         let mut fresh = (1..100).map(|seed| players::record(seed, TICKS));
         let lively = fresh.find(|recording| rerun(recording).is_everything()).unwrap();
         fs::write(&path, lively.encode()).unwrap();
     }
-    let bytes = fs::read(&path).unwrap();
+    let bytes = fs::read(path).unwrap();
     assert!(bytes.len() <= BYTES_MAX, "{} bytes", bytes.len());
     let seen = rerun(&Recording::decode(&bytes).unwrap());
     assert!(seen.is_everything(), "{seen:?}: {RECORD}");
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn on_a_graphics_device_the_recorded_play_comes_to_the_same_state_after_every_tick() {
+    use undercroft::sim::{Executor, Job, Scratch, StepOutput, hash};
+
+    let Some(device) = crate::device::open() else { return };
+    let mut executor = Executor::on(device).unwrap();
+    let recording = Recording::decode(&fs::read(file()).unwrap()).unwrap();
+    let mut reference = recording.replayer().unwrap();
+    let mut state = recording.replayer().unwrap().into_state();
+    let (mut scratch, mut out) = (Scratch::new(), StepOutput::default());
+    for entry in &recording.entries {
+        reference.apply(entry).unwrap();
+        let inputs = entry.inputs().unwrap();
+        let job = Job { state: &mut state, inputs: &inputs, scratch: &mut scratch, out: &mut out };
+        executor.step(&mut [job]).unwrap();
+        assert_eq!(hash(&state), hash(reference.state()), "tick {}", state.tick.0);
+    }
 }
