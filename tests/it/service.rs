@@ -2,15 +2,12 @@
 //! what a bad configuration says.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-
-use undercroft::sim::gpu::device::Device;
 
 use crate::rig::cluster::{Cluster, Part};
 use crate::rig::server::{Process, fetch};
@@ -109,8 +106,13 @@ fn an_instance_is_watched_by_its_tick_loop() {
     heard(&systemd, "WATCHDOG=1");
 }
 
+#[cfg(feature = "gpu")]
 #[test]
 fn an_instance_says_what_device_it_simulates_with() {
+    use std::io::Write;
+
+    use undercroft::sim::gpu::device::Device;
+
     let device = match Device::open() {
         Ok(device) => device,
         Err(error) => {

@@ -40,6 +40,7 @@ fn complaint(what: &str, command: &mut Command) -> (i32, String) {
     (code, text)
 }
 
+#[cfg(feature = "gpu")]
 #[test]
 fn a_server_that_is_to_use_a_graphics_device_says_what_is_missing_and_does_not_start() {
     let scratch = Scratch::new("no-device");
